@@ -1,0 +1,20 @@
+// The list of families, nothing else.
+#include "environment.h"
+
+namespace lt {
+
+static napi_value init(napi_env env, napi_value exports) {
+  initMemory(env, exports);
+  initDispatch(env, exports);
+  initTensor(env, exports);
+  initStorage(env, exports);
+  initAutograd(env, exports);
+  initRandom(env, exports);
+  initRuntime(env, exports);
+  initOptim(env, exports);
+  return exports;
+}
+
+}  // namespace lt
+
+NAPI_MODULE(lightning_torch, lt::init)

@@ -1,0 +1,36 @@
+#pragma once
+// State that belongs to one JS environment (the main thread or one worker).
+
+#include <node_api.h>
+
+#include <memory>
+#include <vector>
+
+namespace c10 {
+struct InferenceMode;
+}
+
+namespace lt {
+
+struct Environment {
+  napi_ref errorFactory = nullptr;  // (code, message, context) => Error
+  napi_ref handleKey = nullptr;     // the string 'handle'
+  std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
+};
+
+Environment& environmentOf(napi_env env);
+
+using Callback = napi_value (*)(napi_env, napi_callback_info);
+void define(napi_env env, napi_value exports, const char* name, Callback callback);
+
+// One init per family; bindings.cc lists them.
+void initMemory(napi_env env, napi_value exports);
+void initDispatch(napi_env env, napi_value exports);
+void initTensor(napi_env env, napi_value exports);
+void initStorage(napi_env env, napi_value exports);
+void initAutograd(napi_env env, napi_value exports);
+void initRandom(napi_env env, napi_value exports);
+void initRuntime(napi_env env, napi_value exports);
+void initOptim(napi_env env, napi_value exports);
+
+}  // namespace lt

@@ -1,0 +1,4 @@
+#include "environment.h"
+namespace lt {
+void initOptim(napi_env, napi_value) {}
+}

@@ -1,0 +1,159 @@
+import { getDefaultDType } from './creation.js';
+import { isComplex } from './dtype.js';
+import type { Complex } from './scalar.js';
+import type { NestedArray, Tensor } from './tensor.js';
+
+const printOptions = { precision: 4, threshold: 1000, edgeItems: 3, lineWidth: 80 };
+
+/** How tensors print, as `torch.set_printoptions`: digits, elements before summarising, items kept at each edge, columns. */
+export function setPrintOptions(options: Partial<typeof printOptions>): void {
+  Object.assign(printOptions, options);
+}
+
+const fixed = (value: number, digits: number): string =>
+  Number.isFinite(value) ? (Object.is(value, -0) ? `-${(0).toFixed(digits)}` : value.toFixed(digits)) : nonFinite(value);
+const nonFinite = (value: number): string => (Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf');
+/** Python writes at least two digits of exponent. */
+const scientific = (value: number, digits: number): string =>
+  Number.isFinite(value)
+    ? value.toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2')
+    : nonFinite(value);
+
+interface Formatter {
+  width: number;
+  format(value: NestedArray): string;
+}
+
+/** One format for all elements of a floating point tensor, so that columns line up. */
+function floatFormatter(values: number[]): Formatter {
+  const digits = printOptions.precision;
+  const magnitudes = values.filter((value) => Number.isFinite(value) && value !== 0).map(Math.abs);
+  let render: (value: number) => string;
+  if (magnitudes.length === 0) {
+    render = (value) => (Number.isFinite(value) ? `${fixed(value, 0)}.` : nonFinite(value));
+  } else {
+    const largest = magnitudes.reduce((a, b) => Math.max(a, b));
+    const smallest = magnitudes.reduce((a, b) => Math.min(a, b));
+    const isWide = largest / smallest > 1000 || largest > 1e8;
+    if (magnitudes.every(Number.isInteger)) {
+      render = isWide
+        ? (value) => scientific(value, digits)
+        : (value) => (Number.isFinite(value) ? `${fixed(value, 0)}.` : nonFinite(value));
+    } else {
+      render = isWide || smallest < 1e-4 ? (value) => scientific(value, digits) : (value) => fixed(value, digits);
+    }
+  }
+  const width = values.reduce((max, value) => Math.max(max, render(value).length), 1);
+  return { width, format: (value) => render(value as number).padStart(width) };
+}
+
+function plainFormatter(values: NestedArray[]): Formatter {
+  const render = (value: NestedArray) => (typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value));
+  const width = values.reduce<number>((max, value) => Math.max(max, render(value).length), 1);
+  return { width, format: (value) => render(value).padStart(width) };
+}
+
+function complexFormatter(values: Complex[]): Formatter {
+  const real = floatFormatter(values.map((value) => value.re));
+  const imaginary = floatFormatter(values.map((value) => value.im));
+  return {
+    width: real.width + imaginary.width + 1,
+    format: (value) => {
+      const { re, im } = value as Complex;
+      const tail = `${imaginary.format(im).trimStart()}j`;
+      return real.format(re) + (tail.startsWith('-') || tail.startsWith('+') ? tail : `+${tail}`);
+    },
+  };
+}
+
+/** Only the elements that will be shown. */
+function summarised(tensor: Tensor): Tensor {
+  const edge = printOptions.edgeItems;
+  let result = tensor;
+  for (let dim = 0; dim < tensor.dim(); dim++) {
+    const size = result.size(dim);
+    if (size > 2 * edge) {
+      const head = result.slice(dim, 0, edge);
+      const tail = result.slice(dim, size - edge, size);
+      result = concatenate([head, tail], dim);
+    }
+  }
+  return result;
+}
+
+function concatenate(tensors: [Tensor, Tensor], dim: number): Tensor {
+  const [first, second] = tensors;
+  const shape = first.shape;
+  shape[dim] = shape[dim]! + second.size(dim);
+  const out = first.newEmpty(shape);
+  out.slice(dim, 0, first.size(dim)).copy_(first);
+  out.slice(dim, first.size(dim), shape[dim]!).copy_(second);
+  return out;
+}
+
+function render(values: NestedArray, shape: number[], depth: number, formatter: Formatter, indent: number, cut: boolean): string {
+  const edge = printOptions.edgeItems;
+  if (depth === shape.length) return formatter.format(values);
+  const list = values as NestedArray[];
+  // With `cut`, `values` holds the edges only, while `shape` is the true one.
+  const isCut = cut && shape[depth]! > 2 * edge;
+  const at = (from: number, to: number) => list.slice(from, to);
+  if (depth === shape.length - 1) {
+    const perLine = Math.max(1, Math.floor((printOptions.lineWidth - indent) / (formatter.width + 2)));
+    const items = isCut
+      ? [...at(0, edge).map((v) => formatter.format(v)), ' ...', ...at(edge, 2 * edge).map((v) => formatter.format(v))]
+      : list.map((v) => formatter.format(v));
+    const lines: string[] = [];
+    for (let i = 0; i < items.length; i += perLine) lines.push(items.slice(i, i + perLine).join(', '));
+    return `[${lines.join(`,\n${' '.repeat(indent + 1)}`)}]`;
+  }
+  const inner = (value: NestedArray) => render(value, shape, depth + 1, formatter, indent + 1, cut);
+  const rows = isCut ? [...at(0, edge).map(inner), '...', ...at(edge, 2 * edge).map(inner)] : list.map(inner);
+  return `[${rows.join(`,${'\n'.repeat(shape.length - depth - 1)}${' '.repeat(indent + 1)}`)}]`;
+}
+
+const flat = (values: NestedArray): NestedArray[] => (Array.isArray(values) ? values.flatMap(flat) : [values]);
+
+/** A tensor as PyTorch prints it. */
+export function formatTensor(tensor: Tensor): string {
+  const prefix = 'tensor(';
+  const indent = prefix.length;
+  const { dtype, shape } = tensor;
+  const suffixes: string[] = [];
+  if (tensor.device.type !== 'cpu') suffixes.push(`device='${tensor.device}'`);
+  const isDefault = dtype === getDefaultDType() || dtype === 'int64' || dtype === 'bool' || dtype === 'complex64';
+  let body: string;
+  const detached = tensor.detach();
+  if (tensor.numel() === 0) {
+    body = '[]';
+    if (shape.length !== 1) suffixes.push(`size=(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`);
+    if (dtype !== getDefaultDType()) suffixes.push(`dtype=torch.${dtype}`);
+  } else {
+    if (!isDefault) suffixes.push(`dtype=torch.${dtype}`);
+    const cut = tensor.numel() > printOptions.threshold;
+    const values = (cut ? summarised(detached) : detached).tolist({ bigint: true });
+    const all = flat(values);
+    const formatter = isComplex(dtype)
+      ? complexFormatter(all as Complex[])
+      : dtype.includes('float')
+        ? floatFormatter(all as number[])
+        : plainFormatter(all);
+    body = render(values, shape, 0, formatter, indent, cut);
+  }
+  const gradFn = tensor.gradFn;
+  if (gradFn !== null) suffixes.push(`grad_fn=<${gradFn}>`);
+  else if (tensor.requiresGrad) suffixes.push('requires_grad=True');
+
+  let text = prefix + body;
+  let lastLine = text.length - text.lastIndexOf('\n') + 1;
+  for (const suffix of suffixes) {
+    if (lastLine + suffix.length + 2 > printOptions.lineWidth) {
+      text += `,\n${' '.repeat(indent)}${suffix}`;
+      lastLine = indent + suffix.length;
+    } else {
+      text += `, ${suffix}`;
+      lastLine += suffix.length + 2;
+    }
+  }
+  return `${text})`;
+}

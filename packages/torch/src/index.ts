@@ -1,0 +1,39 @@
+export * from './generated/functions.js';
+export * from './autograd.js';
+export {
+  arange,
+  einsum,
+  elementSizes,
+  empty,
+  eye,
+  fromBuffer,
+  fromTypedArray,
+  full,
+  getDefaultDType,
+  linspace,
+  logspace,
+  ones,
+  rand,
+  randint,
+  randn,
+  randperm,
+  setDefaultDType,
+  type RandomOptions,
+  tensor,
+  type TensorOptions,
+  where,
+  zeros,
+} from './creation.js';
+export { cuda, Device, type DeviceLike, devices } from './device.js';
+export { type DType, dtypes, isDType, type Layout, type MemoryFormat, type TypedArray } from './dtype.js';
+export { TorchError, type TorchErrorCode, torchErrorCodes } from './errors.js';
+export type { Index, SliceRange } from './indexing.js';
+export { memory, type MemoryStats } from './memory.js';
+export { Parameter } from './parameter.js';
+export { setPrintOptions } from './formatting.js';
+export { defaultGenerator, forkRng, Generator, getRngState, initialSeed, manualSeed, seed, setRngState } from './random.js';
+export { getNumThreads, setNumThreads, showConfig, useDeterministicAlgorithms, version } from './runtime.js';
+export type { Complex, Scalar } from './scalar.js';
+export { asView, storageByteLength, storageBytes, tensorFromStorage } from './storage.js';
+export { type BackwardOptions, type NestedArray, Tensor, type ToOptions } from './tensor.js';
+export { resetWarnings, silenceWarnings, WarningError, warn, warningsAsErrors } from './warnings.js';

@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { TorchError, type TorchErrorCode } from './errors.js';
+import { operatorNames } from './generated/operatorNames.js';
+
+/** A native tensor: a reference that the garbage collector frees together with what it points to. */
+export type Handle = { readonly handle: unique symbol };
+export type GeneratorHandle = { readonly generator: unique symbol };
+
+/** The addon's entry points. Only the files of this folder call them. */
+export interface Native {
+  // dispatch.cc
+  loadOperators(names: string): void;
+  call(id: number, ...args: unknown[]): unknown;
+  run(id: number, ...args: unknown[]): void;
+  dumpSchemas(): string;
+  // memory.cc
+  memoryStats(out: Float64Array): void;
+  resetPeakBytes(): void;
+  watchPressure(flag: Int32Array): void;
+  // tensor.cc
+  shape(tensor: Handle): number[];
+  stride(tensor: Handle): number[];
+  sizeAt(tensor: Handle, dim: number): number;
+  storageOffset(tensor: Handle): number;
+  dim(tensor: Handle): number;
+  numel(tensor: Handle): number;
+  elementSize(tensor: Handle): number;
+  dtype(tensor: Handle): string;
+  device(tensor: Handle): string;
+  layout(tensor: Handle): string;
+  isContiguous(tensor: Handle, memoryFormat?: string): boolean;
+  version(tensor: Handle): number;
+  isInference(tensor: Handle): boolean;
+  item(tensor: Handle, bigint: boolean): unknown;
+  setData(tensor: Handle, data: Handle): void;
+  isSame(a: Handle, b: Handle): boolean;
+  // storage.cc
+  fromBytes(bytes: ArrayBufferView | ArrayBuffer, dtype: string, shape: number[]): Handle;
+  toBytes(tensor: Handle): ArrayBuffer;
+  copyFromBytes(tensor: Handle, bytes: ArrayBufferView | ArrayBuffer): void;
+  storageId(tensor: Handle): number;
+  storageByteLength(tensor: Handle): number;
+  storageBytes(tensor: Handle): ArrayBuffer;
+  storageView(owner: Handle, dtype: string, shape: number[], stride: number[], offset: number): Handle;
+  // autograd.cc
+  backward(tensors: unknown[], gradients: unknown[] | null, retain: boolean | null, create: boolean, inputs: unknown[] | null): void;
+  backwardOne(loss: Handle): void;
+  gradOf(
+    outputs: unknown[],
+    inputs: unknown[],
+    gradients: unknown[] | null,
+    retain: boolean | null,
+    create: boolean,
+    allowUnused: boolean,
+  ): (Handle | null)[];
+  getGrad(tensor: Handle): Handle | null;
+  setGrad(tensor: Handle, gradient: Handle | null): void;
+  zeroGrad(tensors: unknown[], setToNone: boolean): void;
+  requiresGrad(tensor: Handle): boolean;
+  setRequiresGrad(tensor: Handle, flag: boolean): void;
+  isLeaf(tensor: Handle): boolean;
+  gradFnName(tensor: Handle): string | null;
+  setGradEnabled(flag: boolean): boolean;
+  isGradEnabled(): boolean;
+  enterInferenceMode(flag: boolean): void;
+  exitInferenceMode(): void;
+  isInferenceModeEnabled(): boolean;
+  // random.cc
+  createGenerator(device: string): GeneratorHandle;
+  defaultGenerator(device: string): GeneratorHandle;
+  generatorSetSeed(generator: GeneratorHandle, seed: bigint): void;
+  generatorSeed(generator: GeneratorHandle): bigint;
+  generatorState(generator: GeneratorHandle): Handle;
+  generatorSetState(generator: GeneratorHandle, state: Handle): void;
+  manualSeed(seed: bigint): void;
+  // runtime.cc
+  listDevices(): string[];
+  libtorchVersion(): string;
+  showConfig(): string;
+  setNumThreads(n: number): void;
+  getNumThreads(): number;
+  setDeterministicAlgorithms(enabled: boolean, warnOnly: boolean): void;
+  setDefaultDtype(name: string): void;
+  getDefaultDtype(): string;
+  dispose(tensor: Handle): void;
+  setErrorFactory(factory: (code: TorchErrorCode, message: string, operator: string) => Error): void;
+  // optim.cc
+  adamStep(params: unknown[], expAvgs: unknown[], expAvgSqs: unknown[], maxExpAvgSqs: unknown[] | null, steps: unknown[], options: Float64Array): void;
+  sgdStep(params: unknown[], momentumBuffers: unknown[] | null, options: Float64Array): (Handle | null)[] | null;
+}
+
+function load(): Native {
+  // Idle OpenMP threads sleep instead of spinning: on a shared or small machine spinning slows everything else down.
+  process.env.OMP_WAIT_POLICY ??= 'PASSIVE';
+  const require = createRequire(import.meta.url);
+  const path = require.resolve('../build/lightning_torch.node');
+  return require(path) as Native;
+}
+
+function loadOrExplain(): Native {
+  try {
+    return load();
+  } catch (error) {
+    const addon = new URL('../build/lightning_torch.node', import.meta.url);
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new TorchError(
+      'ADDON_MISSING',
+      existsSync(addon)
+        ? `The native addon is there but cannot be loaded: ${cause}. Was libtorch moved or upgraded? Run: npm run build:addon`
+        : 'The native addon is not built. Run: npm run setup (it installs libtorch where it may, and compiles the addon)',
+      { cause: error },
+    );
+  }
+}
+
+export const native: Native = loadOrExplain();
+
+native.setErrorFactory((code, message, operator) => {
+  const text = operator === '' || message.startsWith(operator) ? message : `${operator}: ${message}`;
+  return new TorchError(code, text, operator === '' ? {} : { operator });
+});
+native.loadOperators(operatorNames);

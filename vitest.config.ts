@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// The addon holds process-wide state (byte counters, the op table), so every test file gets a process of its own.
+export default defineConfig({
+  resolve: { conditions: ['@lightning-ts/source'] },
+  ssr: { resolve: { conditions: ['@lightning-ts/source'] } },
+  test: {
+    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+  },
+});
