@@ -5,6 +5,8 @@ import { operatorNames } from './generated/operatorNames.js';
 
 /** A native tensor: a reference that the garbage collector frees together with what it points to. */
 export type Handle = { readonly handle: unique symbol };
+/** The tensors of one parameter group, gathered once for many steps. */
+export type StepPlan = { readonly plan: unique symbol };
 export type GeneratorHandle = { readonly generator: unique symbol };
 
 /** The addon's entry points. Only the files of this folder call them. */
@@ -86,8 +88,10 @@ export interface Native {
   dispose(tensor: Handle): void;
   setErrorFactory(factory: (code: TorchErrorCode, message: string, operator: string) => Error): void;
   // optim.cc
-  adamStep(params: unknown[], expAvgs: unknown[], expAvgSqs: unknown[], maxExpAvgSqs: unknown[] | null, steps: unknown[], options: Float64Array): void;
-  sgdStep(params: unknown[], momentumBuffers: unknown[] | null, options: Float64Array): (Handle | null)[] | null;
+  createStepPlan(columns: unknown[][]): StepPlan;
+  stepPlanColumn(plan: StepPlan, column: number): (Handle | null)[];
+  adamStep(plan: StepPlan, settings: Float64Array, fused: boolean): void;
+  sgdStep(plan: StepPlan, settings: Float64Array, fused: boolean): boolean;
 }
 
 function load(): Native {

@@ -1,0 +1,96 @@
+// Element loops of the optimizers, written with explicit fused multiply-adds exactly where libtorch's AVX2 and AVX-512
+// kernels have them; the pragmas keep the compiler from fusing anything else. Vectorised by the compiler.
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3", "fp-contract=off", "no-math-errno", "no-trapping-math")
+#elif defined(__clang__)
+#pragma clang fp contract(off)
+#endif
+
+#include "optim.h"
+
+#include <torch/version.h>
+
+#include <cmath>
+
+#if defined(__x86_64__)
+#define LT_FUSES __attribute__((target("avx2,fma")))
+#else
+#define LT_FUSES
+#endif
+
+namespace lt {
+
+static inline LT_FUSES float multiplyAdd(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+static inline LT_FUSES double multiplyAdd(double a, double b, double c) { return __builtin_fma(a, b, c); }
+static inline LT_FUSES float root(float a) { return __builtin_sqrtf(a); }
+static inline LT_FUSES double root(double a) { return __builtin_sqrt(a); }
+
+template <typename T, bool decoupled, bool decays, bool maximize>
+static inline LT_FUSES void adam(T* __restrict param, const T* __restrict grad, T* __restrict expAvg, T* __restrict expAvgSq, int64_t n, const AdamScalars& s) {
+  const T beta1 = static_cast<T>(s.beta1), oneMinusBeta1 = static_cast<T>(s.oneMinusBeta1);
+  const T beta2 = static_cast<T>(s.beta2), oneMinusBeta2 = static_cast<T>(s.oneMinusBeta2);
+  const T correction = static_cast<T>(s.biasCorrection2Sqrt), eps = static_cast<T>(s.eps);
+  const T stepSize = static_cast<T>(s.negativeStepSize);
+  const T weightDecay = static_cast<T>(s.weightDecay), decayFactor = static_cast<T>(s.decayFactor);
+  (void)beta1;
+  for (int64_t i = 0; i < n; ++i) {
+    T g = maximize ? -grad[i] : grad[i];
+    T p = param[i];
+    if (decoupled)
+      p = p * decayFactor;
+    else if (decays)
+      g = multiplyAdd(p, weightDecay, g);
+#if TORCH_VERSION_MAJOR >= 2
+    // lerp_: below a weight of one half it counts from the start
+    const T m = s.oneMinusBeta1 < 0.5 ? multiplyAdd(oneMinusBeta1, g - expAvg[i], expAvg[i]) : g - (g - expAvg[i]) * (1 - oneMinusBeta1);
+#else
+    const T m = multiplyAdd(g, oneMinusBeta1, expAvg[i] * beta1);
+#endif
+    const T v = multiplyAdd(oneMinusBeta2 * g, g, expAvgSq[i] * beta2);
+    expAvg[i] = m;
+    expAvgSq[i] = v;
+    const T denominator = root(v) / correction + eps;
+    param[i] = p + stepSize * m / denominator;
+  }
+}
+
+template <typename T>
+static inline LT_FUSES void adamAny(T* p, const T* g, T* m, T* v, int64_t n, const AdamScalars& s) {
+  if (s.decoupled)
+    s.maximize ? adam<T, true, false, true>(p, g, m, v, n, s) : adam<T, true, false, false>(p, g, m, v, n, s);
+  else if (s.weightDecay != 0)
+    s.maximize ? adam<T, false, true, true>(p, g, m, v, n, s) : adam<T, false, true, false>(p, g, m, v, n, s);
+  else
+    s.maximize ? adam<T, false, false, true>(p, g, m, v, n, s) : adam<T, false, false, false>(p, g, m, v, n, s);
+}
+LT_FUSES void adamFused(float* p, const float* g, float* m, float* v, int64_t n, const AdamScalars& s) { adamAny(p, g, m, v, n, s); }
+LT_FUSES void adamFused(double* p, const double* g, double* m, double* v, int64_t n, const AdamScalars& s) { adamAny(p, g, m, v, n, s); }
+
+template <typename T>
+static inline LT_FUSES void sgd(T* __restrict param, const T* __restrict grad, T* __restrict buffer, int64_t n, const SgdScalars& s) {
+  const T momentum = static_cast<T>(s.momentum), oneMinusDampening = static_cast<T>(s.oneMinusDampening);
+  const T weightDecay = static_cast<T>(s.weightDecay), lr = static_cast<T>(s.negativeLr);
+  const bool decays = s.weightDecay != 0, nesterov = s.nesterov;
+  const T sign = s.maximize ? T(-1) : T(1);
+  if (buffer == nullptr) {
+    for (int64_t i = 0; i < n; ++i) {
+      T g = sign * grad[i];
+      if (decays) g = multiplyAdd(param[i], weightDecay, g);
+      param[i] = multiplyAdd(g, lr, param[i]);
+    }
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    T g = sign * grad[i];
+    if (decays) g = multiplyAdd(param[i], weightDecay, g);
+    const T b = multiplyAdd(g, oneMinusDampening, buffer[i] * momentum);
+    buffer[i] = b;
+    g = nesterov ? multiplyAdd(b, momentum, g) : b;
+    param[i] = multiplyAdd(g, lr, param[i]);
+  }
+}
+LT_FUSES void sgdFused(float* p, const float* g, float* b, int64_t n, const SgdScalars& s) { sgd(p, g, b, n, s); }
+LT_FUSES void sgdFused(double* p, const double* g, double* b, int64_t n, const SgdScalars& s) { sgd(p, g, b, n, s); }
+
+}  // namespace lt

@@ -1,0 +1,51 @@
+import type { Collated } from './collated.js';
+
+/** Something whose position or random state goes into a checkpoint as plain data. */
+export interface Stateful {
+  stateDict(): Record<string, unknown>;
+  loadStateDict(state: Record<string, unknown>): void;
+}
+
+export const isStateful = (value: unknown): value is Stateful =>
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as Partial<Stateful>).stateDict === 'function' &&
+  typeof (value as Partial<Stateful>).loadStateDict === 'function';
+
+/**
+ * Samples that can be asked for by number: any object with a length and `getItem`.
+ *
+ * `getItem` may return a promise; the loader is then iterated with `for await`. A dataset that can answer for many
+ * indices at once also has `getBatch`, which returns the batch as the training step wants it, already collated.
+ */
+export interface Dataset<T = unknown, B = unknown> {
+  readonly length: number;
+  getItem(index: number): T;
+  getBatch?(indices: number[]): B;
+}
+
+/**
+ * Samples that only come one after the other. The iterator is made anew for each epoch.
+ *
+ * Give `length` (in samples) where it is known. With `stateDict()` and `loadStateDict(state)`, an interrupted epoch
+ * continues from the dataset's own state: the iterator made after `loadStateDict` gives the sample after the last one.
+ * Without them the epoch is iterated again from its start, and the samples already used are skipped.
+ */
+export abstract class IterableDataset<T = unknown> implements Iterable<T> {
+  readonly length?: number;
+  abstract [Symbol.iterator](): Iterator<T>;
+}
+
+/** The type of one sample of a dataset. */
+export type ItemOf<D> =
+  D extends Dataset<infer T, unknown> ? Awaited<T> : D extends IterableDataset<infer T> ? Awaited<T> : never;
+
+/** The type of a batch: what `getBatch` returns, else the samples collated by `defaultCollate`. */
+export type BatchOf<D> =
+  D extends Dataset<infer T, infer B>
+    ? unknown extends B
+      ? Collated<Awaited<T>>
+      : Awaited<B>
+    : D extends IterableDataset<infer T>
+      ? Collated<Awaited<T>>
+      : never;

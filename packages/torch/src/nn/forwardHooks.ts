@@ -1,0 +1,61 @@
+import type { Module } from './module.js';
+
+/** Gets the module, its inputs and its output; a value other than undefined replaces the output. */
+export type ForwardHook<M = Module, I = unknown[], O = unknown> = (module: M, inputs: I, output: O) => O | undefined | void;
+/** Gets the module and its inputs; an array replaces the inputs. */
+export type ForwardPreHook<M = Module, I = unknown[]> = (module: M, inputs: I) => I | undefined | void;
+
+export interface HookHandle {
+  remove(): void;
+}
+
+type Forward = (...inputs: unknown[]) => unknown;
+
+/** The hooks of one module instance. While there are any, the instance has a `forward` of its own that runs them. */
+export class ForwardHooks {
+  private readonly before: ForwardPreHook[] = [];
+  private readonly after: ForwardHook[] = [];
+
+  constructor(private readonly module: Module) {}
+
+  add(when: 'before', hook: ForwardPreHook): HookHandle;
+  add(when: 'after', hook: ForwardHook): HookHandle;
+  add(when: 'before' | 'after', hook: ForwardPreHook | ForwardHook): HookHandle {
+    if (this.before.length + this.after.length === 0) this.wrap();
+    const hooks = this[when] as unknown[];
+    hooks.push(hook);
+    let removed = false;
+    return {
+      remove: () => {
+        if (removed) return;
+        removed = true;
+        hooks.splice(hooks.indexOf(hook), 1);
+        if (this.before.length + this.after.length === 0) this.unwrap();
+      },
+    };
+  }
+
+  private ownForward: Forward | undefined;
+
+  private wrap(): void {
+    const { module, before, after } = this;
+    this.ownForward = Object.getOwnPropertyDescriptor(module, 'forward')?.value as Forward | undefined;
+    const original = module.forward as Forward;
+    const forward = (...given: unknown[]): unknown => {
+      let inputs = given;
+      for (const hook of [...before]) inputs = (hook(module, inputs) as unknown[] | undefined) ?? inputs;
+      let output = original.apply(module, inputs);
+      for (const hook of [...after]) {
+        const replaced = hook(module, inputs, output);
+        if (replaced !== undefined) output = replaced;
+      }
+      return output;
+    };
+    Object.defineProperty(module, 'forward', { value: forward, configurable: true, writable: true, enumerable: false });
+  }
+
+  private unwrap(): void {
+    if (this.ownForward === undefined) delete (this.module as { forward?: unknown }).forward;
+    else Object.defineProperty(this.module, 'forward', { value: this.ownForward, configurable: true, writable: true, enumerable: true });
+  }
+}

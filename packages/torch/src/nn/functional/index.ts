@@ -1,0 +1,28 @@
+export {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  batchNorm,
+  celu,
+  conv1d,
+  conv2d,
+  conv3d,
+  cosineSimilarity,
+  dropout,
+  elu,
+  gelu,
+  hardtanh,
+  layerNorm,
+  leakyRelu,
+  linear,
+  logSigmoid,
+  maxPool2d,
+  oneHot,
+  relu,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from '../../generated/functions.js';
+export * from './activation.js';
+export * from './loss.js';

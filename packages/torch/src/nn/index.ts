@@ -1,0 +1,15 @@
+export { Parameter } from '../parameter.js';
+export { ModuleDict, ModuleList, Sequential, type UnaryModule } from './containers.js';
+export type { ForwardHook, ForwardPreHook, HookHandle } from './forwardHooks.js';
+export * as init from './init.js';
+export * from './layers/activation.js';
+export { Conv1d, Conv2d, Conv3d, type ConvOptions, type PaddingMode } from './layers/conv.js';
+export * from './layers/dropout.js';
+export * from './layers/flatten.js';
+export * from './layers/linear.js';
+export * from './layers/loss.js';
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './layers/norm.js';
+export * from './layers/pooling.js';
+export { type LoadResult, Module, type StateDict } from './module.js';
+export { stateKeyOf } from './stateKey.js';
+export { clipGradNorm_, clipGradValue_ } from './utils/clipGrad.js';

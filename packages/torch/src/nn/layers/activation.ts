@@ -1,0 +1,92 @@
+import * as torch from '../../generated/functions.js';
+import { logSoftmax, softmax } from '../functional/activation.js';
+import type { Tensor } from '../../tensor.js';
+import { Module } from '../module.js';
+
+/** max(x, 0), element by element. */
+export class ReLU extends Module {
+  readonly inplace: boolean;
+  constructor(options: { inplace?: boolean } = {}) {
+    super();
+    this.inplace = options.inplace ?? false;
+  }
+  override forward(input: Tensor): Tensor {
+    return this.inplace ? input.relu_() : torch.relu(input);
+  }
+  override extraRepr(): string {
+    return this.inplace ? 'inplace=True' : '';
+  }
+}
+
+/** x · Φ(x), exact or by tanh (Hendrycks and Gimpel 2016). */
+export class GELU extends Module {
+  readonly approximate: 'none' | 'tanh';
+  constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
+    super();
+    this.approximate = options.approximate ?? 'none';
+  }
+  override forward(input: Tensor): Tensor {
+    return torch.gelu(input, { approximate: this.approximate });
+  }
+  override extraRepr(): string {
+    return `approximate='${this.approximate}'`;
+  }
+}
+
+/** x · sigmoid(x). */
+export class SiLU extends Module {
+  override forward(input: Tensor): Tensor {
+    return torch.silu(input);
+  }
+}
+
+/** x where positive, negativeSlope · x elsewhere (default 0.01). */
+export class LeakyReLU extends Module {
+  constructor(readonly negativeSlope = 0.01) {
+    super();
+  }
+  override forward(input: Tensor): Tensor {
+    return torch.leakyRelu(input, this.negativeSlope);
+  }
+  override extraRepr(): string {
+    return `negative_slope=${this.negativeSlope}`;
+  }
+}
+
+export class Sigmoid extends Module {
+  override forward(input: Tensor): Tensor {
+    return torch.sigmoid(input);
+  }
+}
+
+export class Tanh extends Module {
+  override forward(input: Tensor): Tensor {
+    return torch.tanh(input);
+  }
+}
+
+/** Probabilities along `dim`. */
+export class Softmax extends Module {
+  constructor(readonly dimension: number) {
+    super();
+  }
+  override forward(input: Tensor): Tensor {
+    return softmax(input, this.dimension);
+  }
+  override extraRepr(): string {
+    return `dim=${this.dimension}`;
+  }
+}
+
+/** Log-probabilities along `dim`. */
+export class LogSoftmax extends Module {
+  constructor(readonly dimension: number) {
+    super();
+  }
+  override forward(input: Tensor): Tensor {
+    return logSoftmax(input, this.dimension);
+  }
+  override extraRepr(): string {
+    return `dim=${this.dimension}`;
+  }
+}

@@ -1,0 +1,47 @@
+import { empty } from '../../creation.js';
+import { linear } from '../../generated/functions.js';
+import { Parameter } from '../../parameter.js';
+import type { Tensor } from '../../tensor.js';
+import { calculateFans, kaimingUniform_, uniform_ } from '../init.js';
+import { Module } from '../module.js';
+
+/** y = x Wᵀ + b for the last dimension: [..., inFeatures] → [..., outFeatures]. Weights U(±1/√inFeatures). */
+export class Linear extends Module {
+  readonly weight: Parameter; // [outFeatures, inFeatures]
+  readonly bias: Parameter | null; // [outFeatures]
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    options: { bias?: boolean } = {},
+  ) {
+    super();
+    this.weight = new Parameter(empty([outFeatures, inFeatures]));
+    this.bias = (options.bias ?? true) ? new Parameter(empty([outFeatures])) : null;
+    this.resetParameters();
+  }
+
+  resetParameters(): void {
+    kaimingUniform_(this.weight, { a: Math.sqrt(5) });
+    if (this.bias !== null) {
+      const { fanIn } = calculateFans(this.weight);
+      const bound = fanIn > 0 ? 1 / Math.sqrt(fanIn) : 0;
+      uniform_(this.bias, -bound, bound);
+    }
+  }
+
+  override forward(input: Tensor): Tensor {
+    return linear(input, this.weight, this.bias);
+  }
+
+  override extraRepr(): string {
+    return `in_features=${this.inFeatures}, out_features=${this.outFeatures}, bias=${this.bias === null ? 'False' : 'True'}`;
+  }
+}
+
+/** Returns what it gets. */
+export class Identity extends Module {
+  override forward<T>(input: T): T {
+    return input;
+  }
+}

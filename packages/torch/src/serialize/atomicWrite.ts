@@ -1,0 +1,160 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fstatSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { SerializeError } from './errors.js';
+
+const stageSize = 4 << 20;
+
+/**
+ * Writes a file so that its path always holds either the whole old file or the whole new one: into a temporary file
+ * beside it, flushed to the disk, then renamed. Whatever fails, the temporary file is removed and the old one stays.
+ *
+ * The pieces are copied as they come through a buffer of 4 MiB, so that they may be views of memory that changes later.
+ *
+ * @throws SerializeError `DISK_FULL` or `WRITE_FAILED` with the path; an error thrown by `chunks` passes through.
+ */
+export async function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+  const temporary = temporaryName(path);
+  let handle: FileHandle | undefined;
+  try {
+    handle = await guard(path, () => open(temporary, 'wx'));
+    const file = handle;
+    let total = 0;
+    for (const piece of staged(chunks)) {
+      for (let done = 0; done < piece.length; ) {
+        const { bytesWritten } = await guard(path, () => file.write(piece, done, piece.length - done));
+        done += bytesWritten;
+      }
+      total += piece.length;
+    }
+    await guard(path, () => file.sync());
+    const { size } = await guard(path, () => file.stat());
+    checkSize(path, total, size);
+    await guard(path, () => file.close());
+    handle = undefined;
+    await guard(path, () => rename(temporary, path));
+  } catch (error) {
+    await handle?.close().catch(() => undefined);
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await flushFolder(path);
+}
+
+/** {@link writeFileAtomic} without yielding. */
+export function writeFileAtomicSync(path: string, chunks: Iterable<Uint8Array>): void {
+  const temporary = temporaryName(path);
+  let fd: number | undefined;
+  try {
+    fd = guardSync(path, () => openSync(temporary, 'wx'));
+    const file = fd;
+    let total = 0;
+    for (const piece of staged(chunks)) {
+      for (let done = 0; done < piece.length; ) {
+        done += guardSync(path, () => writeSync(file, piece, done, piece.length - done));
+      }
+      total += piece.length;
+    }
+    guardSync(path, () => fsyncSync(file));
+    checkSize(path, total, guardSync(path, () => fstatSync(file)).size);
+    fd = undefined;
+    guardSync(path, () => closeSync(file));
+    guardSync(path, () => renameSync(temporary, path));
+  } catch (error) {
+    try {
+      if (fd !== undefined) closeSync(fd);
+      rmSync(temporary, { force: true });
+    } catch {
+      // The first error is the one to report.
+    }
+    throw error;
+  }
+  flushFolderSync(path);
+}
+
+/** Hidden, and in the same folder: a rename is atomic only within one file system. */
+function temporaryName(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+}
+
+/** Copies the pieces into a buffer and yields it whenever it is full; valid until the next is asked for. */
+function* staged(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, void> {
+  const stage = Buffer.allocUnsafe(stageSize);
+  let filled = 0;
+  for (const chunk of chunks) {
+    for (let start = 0; start < chunk.length; ) {
+      const count = Math.min(chunk.length - start, stageSize - filled);
+      stage.set(chunk.subarray(start, start + count), filled);
+      start += count;
+      filled += count;
+      if (filled === stageSize) {
+        yield stage;
+        filled = 0;
+      }
+    }
+  }
+  if (filled > 0) yield stage.subarray(0, filled);
+}
+
+function checkSize(path: string, written: number, onDisk: number): void {
+  if (written === onDisk) return;
+  throw new SerializeError('WRITE_FAILED', `cannot write ${path}: ${onDisk} of ${written} bytes are on the disk`, {
+    path,
+  });
+}
+
+async function guard<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
+}
+
+function guardSync<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw writeError(path, cause);
+  }
+}
+
+function writeError(path: string, cause: unknown): SerializeError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new SerializeError(
+      'DISK_FULL',
+      `no room to write ${path}. What was there before is untouched; free some space and save again.`,
+      { path, cause },
+    );
+  }
+  return new SerializeError('WRITE_FAILED', `cannot write ${path}: ${message}`, { path, cause });
+}
+
+/** Makes the rename itself survive a power cut. Some file systems cannot flush a folder; the file is safe all the same. */
+async function flushFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(dirname(path), 'r');
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  } catch {
+    // See above.
+  }
+}
+
+function flushFolderSync(path: string): void {
+  try {
+    const folder = openSync(dirname(path), 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch {
+    // See above.
+  }
+}

@@ -1,0 +1,134 @@
+import { elementSizes } from '../creation.js';
+import { Device } from '../device.js';
+import type { DType } from '../dtype.js';
+import { Parameter } from '../parameter.js';
+import { asView, storageByteLength, storageBytes } from '../storage.js';
+import { Tensor } from '../tensor.js';
+import { SerializeError } from './errors.js';
+import { PersistentId, pickle } from './pickle.js';
+import { OrderedDict, PickledObject, Tuple } from './pythonValues.js';
+import { Storage, storageNames } from './torchGlobals.js';
+import { type ZipRecord, zipChunks } from './zipWriter.js';
+
+const topFolder = 'archive';
+const chunkSize = 4 << 20;
+
+/**
+ * The bytes of a file that Python's `torch.load` and our `load` read: nested plain data with tensors in it. A storage
+ * that several tensors share is written once. See {@link pickle} for the types of plain data.
+ *
+ * The structure is taken when called; the elements of the tensors when the pieces are asked for. A piece may be a view of
+ * a tensor's memory: use or copy it before asking for the next.
+ *
+ * @throws SerializeError `VALUE_UNSUPPORTED` or `VALUE_CYCLE`, naming the path of the value.
+ */
+export function serialize(value: unknown): Iterable<Uint8Array> {
+  const storages = new SavedStorages();
+  const data = pickle(value, { reduce: (object, path) => storages.reduce(object, path) });
+  return zipChunks([
+    wholeRecord('data.pkl', data),
+    ...storages.records(),
+    wholeRecord('version', Uint8Array.of(0x33, 0x0a)), // '3\n', the number of this layout
+  ]);
+}
+
+function wholeRecord(name: string, bytes: Uint8Array): ZipRecord {
+  return { name: `${topFolder}/${name}`, size: bytes.length, chunks: () => [bytes] };
+}
+
+interface SavedStorage {
+  key: string;
+  /** A tensor over the storage; keeps it alive until it is written. */
+  tensor: Tensor;
+  dtype: DType;
+  byteLength: number;
+}
+
+class SavedStorages {
+  private readonly byId = new Map<number, SavedStorage>();
+
+  /** What stands for a tensor in the pickle. */
+  reduce(object: object, path: () => string): PickledObject | PersistentId | undefined {
+    if (object instanceof Tensor) return this.reduceTensor(object, path);
+    if (object instanceof Storage) return this.storageId(object.tensor(), path);
+    if (object instanceof Device) {
+      const args = object.index === null ? [object.type] : [object.type, object.index];
+      return new PickledObject('torch', 'device', 'call', Tuple.from<unknown>(args));
+    }
+    return undefined;
+  }
+
+  *records(): Generator<ZipRecord> {
+    // torch writes them in the order of their names.
+    const sorted = [...this.byId.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    for (const storage of sorted) {
+      const { key, byteLength } = storage;
+      yield { name: `${topFolder}/data/${key}`, size: byteLength, chunks: () => storageChunks(storage) };
+    }
+  }
+
+  private reduceTensor(tensor: Tensor, path: () => string): PickledObject {
+    if (tensor.layout !== 'strided') {
+      throw new SerializeError(
+        'VALUE_UNSUPPORTED',
+        `${path()} is a ${tensor.layout} tensor; only dense ones can be saved. Save its indices and values, or toDense().`,
+      );
+    }
+    const rebuilt = new PickledObject('torch._utils', '_rebuild_tensor_v2', 'call', this.tensorArguments(tensor, path));
+    if (!(tensor instanceof Parameter)) return rebuilt;
+    // The tensor inside a parameter never requires gradients by itself.
+    rebuilt.args[4] = false;
+    return new PickledObject(
+      'torch._utils',
+      '_rebuild_parameter',
+      'call',
+      Tuple.of<unknown>(rebuilt, tensor.requiresGrad, new OrderedDict()),
+    );
+  }
+
+  private tensorArguments(tensor: Tensor, path: () => string): Tuple {
+    // A lazily conjugated or negated view shares its source's memory and differs only in a flag that files do not have.
+    const plain = tensor.detach().resolveConj().resolveNeg();
+    return Tuple.of<unknown>(
+      this.storageId(plain, path),
+      plain.storageOffset(),
+      Tuple.from(plain.shape),
+      Tuple.from(plain.stride()),
+      tensor.requiresGrad,
+      new OrderedDict(),
+    );
+  }
+
+  private storageId(tensor: Tensor, path: () => string): PersistentId {
+    const { dtype } = tensor;
+    const id = tensor.storageId();
+    let storage = this.byId.get(id);
+    if (storage === undefined) {
+      storage = { key: String(this.byId.size), tensor, dtype, byteLength: storageByteLength(tensor) };
+      this.byId.set(id, storage);
+    } else if (storage.dtype !== dtype) {
+      throw new SerializeError(
+        'VALUE_UNSUPPORTED',
+        `${path()} shares its memory with a tensor of ${storage.dtype} but is of ${dtype}, which the file format cannot hold. Save a clone() of one of them.`,
+      );
+    }
+    const length = storage.byteLength / elementSizes[dtype];
+    if (!Number.isInteger(length)) {
+      throw new SerializeError(
+        'VALUE_UNSUPPORTED',
+        `${path()} has ${storage.byteLength} bytes of memory, no whole number of ${dtype} elements. Save a clone() of it.`,
+      );
+    }
+    const type = new PickledObject('torch', storageNames[dtype]);
+    return new PersistentId(Tuple.of<unknown>('storage', type, storage.key, String(tensor.device), length));
+  }
+}
+
+function* storageChunks({ tensor, dtype, byteLength }: SavedStorage): Generator<Uint8Array> {
+  if (byteLength === 0) return;
+  // On another device the tensor may be a part; all of its storage is copied over, once, and dropped after writing.
+  const whole =
+    tensor.device.type === 'cpu' ? tensor : asView(tensor, dtype, [byteLength / elementSizes[dtype]], [1]).cpu();
+  const bytes = storageBytes(whole);
+  for (let start = 0; start < byteLength; start += chunkSize) yield bytes.subarray(start, start + chunkSize);
+}

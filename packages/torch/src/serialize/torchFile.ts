@@ -1,0 +1,170 @@
+import { read } from 'node:fs';
+import { promisify } from 'node:util';
+import { writeFileAtomic, writeFileAtomicSync } from './atomicWrite.js';
+import { BufferSource, type ByteSource, FileSource, readFailed, readRange } from './byteSource.js';
+import { SerializeError } from './errors.js';
+import { isLegacyFile, planLegacyFile } from './legacyFile.js';
+import { serialize } from './serializeTensors.js';
+import { type MapLocation, type ReadRequest, StorageReader } from './storageReader.js';
+import { loadGlobals } from './torchGlobals.js';
+import { unpickle } from './unpickle.js';
+import { describeSource, ZipReader, zipCorrupt } from './zipReader.js';
+
+export interface LoadOptions {
+  /** Puts tensors on other devices than those they were saved from; default: where they were. */
+  mapLocation?: MapLocation;
+  /** Whether every record must have the checksum the file gives for it; default true. */
+  verifyChecksums?: boolean;
+}
+
+/** What is known of a file once its structure was read: the value, and the reads that fill its tensors. */
+export interface LoadPlan {
+  value: unknown;
+  reads: Iterable<ReadRequest>;
+}
+
+/**
+ * Saves nested data with tensors to a file that Python's `torch.load` reads. The path holds the old file until the new
+ * one is complete and on the disk; on any error the old one stays. Do not change the tensors before the promise settles.
+ *
+ * @throws SerializeError `VALUE_UNSUPPORTED`, `VALUE_CYCLE`, `DISK_FULL`, `WRITE_FAILED`
+ */
+export async function save(value: unknown, path: string): Promise<void> {
+  await writeFileAtomic(path, serialize(value));
+}
+
+/** {@link save}, returning when the file is on the disk. */
+export function saveSync(value: unknown, path: string): void {
+  writeFileAtomicSync(path, serialize(value));
+}
+
+/**
+ * Reads a file written by {@link save} or by Python's `torch.save`, of today's format or the one before PyTorch 1.6.
+ * Nothing in the file is run: what is no plain data or tensor comes as an inert PickledObject.
+ *
+ * @throws SerializeError `READ_FAILED`, `FILE_UNRECOGNIZED`, `FILE_UNSUPPORTED`, `DEVICE_UNAVAILABLE`, and `ZIP_CORRUPT`,
+ *   `PICKLE_CORRUPT`, `TENSOR_CORRUPT`, `RECORD_MISSING` for damaged files.
+ */
+export async function load(path: string, options: LoadOptions = {}): Promise<unknown> {
+  const source = new FileSource(path);
+  try {
+    const plan = planFile(source, options);
+    for (const request of plan.reads) await readAsync(source, request);
+    return plan.value;
+  } finally {
+    source.close();
+  }
+}
+
+/** {@link load}, without yielding. */
+export function loadSync(path: string, options: LoadOptions = {}): unknown {
+  const source = new FileSource(path);
+  try {
+    return loadFrom(source, options);
+  } finally {
+    source.close();
+  }
+}
+
+/** {@link load} from bytes in memory. */
+export function deserialize(bytes: Uint8Array, options: LoadOptions = {}): unknown {
+  return loadFrom(new BufferSource(bytes), options);
+}
+
+function loadFrom(source: ByteSource, options: LoadOptions): unknown {
+  const plan = planFile(source, options);
+  for (const { target, position } of plan.reads) source.readInto(target, position);
+  return plan.value;
+}
+
+const readPart = promisify(read);
+
+async function readAsync(source: FileSource, { target, position }: ReadRequest): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    const { bytesRead } = await readPart(source.fd, target, done, target.length - done, position + done).catch(
+      (cause) => {
+        throw readFailed(source.path, cause);
+      },
+    );
+    if (bytesRead === 0) throw readFailed(source.path, new Error('it became shorter while it was read'));
+    done += bytesRead;
+  }
+}
+
+function planFile(source: ByteSource, options: LoadOptions): LoadPlan {
+  const head = readRange(source, 0, Math.min(source.size, 264));
+  if (head[0] === 0x50 && head[1] === 0x4b) return planZipFile(source, options);
+  if (isLegacyFile(head)) return planLegacyFile(source, options);
+  const isTar = Buffer.from(head.subarray(257, 262)).toString('latin1') === 'ustar';
+  if (isTar) {
+    throw new SerializeError(
+      'FILE_UNSUPPORTED',
+      `${describeSource(source)} is a tar archive of PyTorch 0.1. Load it in Python and save it again.`,
+      { path: source.path },
+    );
+  }
+  const what = source.size === 0 ? 'is empty' : 'is neither a zip archive nor a pickle';
+  throw new SerializeError(
+    'FILE_UNRECOGNIZED',
+    `${describeSource(source)} ${what}; torch's save writes files that are`,
+    {
+      path: source.path,
+    },
+  );
+}
+
+function planZipFile(source: ByteSource, options: LoadOptions): LoadPlan {
+  const verify = options.verifyChecksums ?? true;
+  const archive = new ZipReader(source, { verifyChecksums: verify });
+  const folder = topFolderOf(archive, source);
+  if (archive.entries.has(`${folder}constants.pkl`)) {
+    throw new SerializeError(
+      'FILE_UNSUPPORTED',
+      `${describeSource(source)} is a TorchScript program, not a file of data. It has no values to load.`,
+      { path: source.path },
+    );
+  }
+  const storages = new StorageReader({
+    mapLocation: options.mapLocation,
+    limit: [...archive.entries.values()].reduce((sum, entry) => sum + entry.size, 0),
+    isBigEndian: isBigEndian(archive, folder),
+    path: source.path,
+  });
+  const { value } = unpickle(archive.read(`${folder}data.pkl`), {
+    globals: loadGlobals,
+    persistentLoad: (id, context) => {
+      const [kind, type, key, location, length] = Array.isArray(id) ? (id as unknown[]) : [];
+      if (kind !== 'storage') throw context.corrupt('a persistent id is no storage');
+      const name = `${folder}data/${String(key)}`;
+      return storages.storage(String(key), type, location, length, () => {
+        const entry = archive.entry(name);
+        return {
+          position: entry.isDeflated ? 0 : archive.locate(entry),
+          byteLength: entry.size,
+          crc: verify ? entry.crc : null,
+          ...(entry.isDeflated ? { unpacked: () => archive.read(name) } : {}),
+          damaged: () => zipCorrupt(source, `${name} is damaged: its checksum is wrong`, entry.offset),
+        };
+      });
+    },
+  });
+  return { value, reads: storages.fill() };
+}
+
+/** The folder all records are in, with its slash; torch names it after the file. */
+function topFolderOf(archive: ZipReader, source: ByteSource): string {
+  for (const name of archive.entries.keys()) {
+    const match = /^([^/]+\/)?data\.pkl$/.exec(name);
+    if (match !== null) return match[1] ?? '';
+  }
+  throw new SerializeError(
+    'FILE_UNRECOGNIZED',
+    `${describeSource(source)} is a zip archive without data.pkl, so torch's save did not write it`,
+    { path: source.path },
+  );
+}
+
+function isBigEndian(archive: ZipReader, folder: string): boolean {
+  const name = `${folder}byteorder`;
+  return archive.entries.has(name) && Buffer.from(archive.read(name)).toString('latin1').trim() === 'big';
+}
