@@ -19,6 +19,7 @@ static size_t usableSize(void* p) { return malloc_size(p); }
 static size_t usableSize(void* p) { return malloc_usable_size(p); }
 #endif
 
+#include "blockCache.h"
 #include "environment.h"
 #include "values.h"
 
@@ -44,8 +45,12 @@ static void countNew(int64_t bytes) {
 
 static void freeCounted(void* p) {
   if (p == nullptr) return;
-  liveBytes.fetch_sub(static_cast<int64_t>(usableSize(p)), std::memory_order_relaxed);
-  c10::free_cpu(p);
+  const size_t large = largeBlockSize(p);
+  liveBytes.fetch_sub(static_cast<int64_t>(large != 0 ? large : usableSize(p)), std::memory_order_relaxed);
+  if (large != 0)
+    freeLarge(p);
+  else
+    c10::free_cpu(p);
 }
 
 class CountingAllocator final : public c10::Allocator {
@@ -55,9 +60,18 @@ class CountingAllocator final : public c10::Allocator {
 #else
   c10::DataPtr allocate(size_t bytes) const override {
 #endif
-    void* p = c10::alloc_cpu(bytes);
+    void* p = nullptr;
+    int64_t size = 0;
+    if (bytes >= kLargeBlock) {
+      p = allocateLarge(bytes);
+      if (p == nullptr)
+        throw CodedError("OUT_OF_MEMORY", "the system has no " + std::to_string(bytes) + " bytes left for a tensor");
+      size = static_cast<int64_t>(largeBlockSize(p));
+    } else if (bytes > 0) {
+      p = c10::alloc_cpu(bytes);
+      size = static_cast<int64_t>(usableSize(p));
+    }
     if (p != nullptr) {
-      int64_t size = static_cast<int64_t>(usableSize(p));
       int64_t live = liveBytes.fetch_add(size, std::memory_order_relaxed) + size;
       totalAllocations.fetch_add(1, std::memory_order_relaxed);
       int64_t peak = peakBytes.load(std::memory_order_relaxed);
@@ -80,7 +94,7 @@ void handleCreated(const at::Tensor& tensor) {
 void handleFinalized() { liveTensors.fetch_sub(1, std::memory_order_relaxed); }
 
 static napi_value memoryStats(napi_env env, napi_callback_info info) {
-  Arguments<1> args(env, info);  // a Float64Array of four, filled in place
+  Arguments<1> args(env, info);  // a Float64Array of five, filled in place
   void* data = nullptr;
   size_t length = 0;
   check(env, napi_get_typedarray_info(env, args[0], nullptr, &length, &data, nullptr, nullptr));
@@ -89,6 +103,12 @@ static napi_value memoryStats(napi_env env, napi_callback_info info) {
   out[1] = static_cast<double>(liveBytes.load());
   out[2] = static_cast<double>(peakBytes.load());
   out[3] = static_cast<double>(totalAllocations.load());
+  out[4] = static_cast<double>(keptBytes());
+  return undefined(env);
+}
+
+static napi_value trimMemory(napi_env env, napi_callback_info) {
+  trimBlocks();
   return undefined(env);
 }
 
@@ -110,16 +130,12 @@ void initMemory(napi_env env, napi_value exports) {
   static CountingAllocator* allocator = [] {
     auto* made = new CountingAllocator();  // lives as long as the last tensor, so it is never freed
     c10::SetCPUAllocator(made, /*priority=*/1);
-#if defined(__GLIBC__)
-    // Freed activation buffers stay in the heap instead of going back to the kernel and being zeroed again each step.
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
     return made;
   }();
   (void)allocator;
   napi_add_env_cleanup_hook(env, [](void*) { pressureFlag = nullptr; }, nullptr);
   define(env, exports, "memoryStats", guarded<memoryStats>);
+  define(env, exports, "trimMemory", guarded<trimMemory>);
   define(env, exports, "resetPeakBytes", guarded<resetPeakBytes>);
   define(env, exports, "watchPressure", guarded<watchPressure>);
 }

@@ -1,12 +1,12 @@
 import { type DeviceLike } from './device.js';
-import { invokeN } from './dispatch.js';
+import { invokeN, isTensor, wrapHandle } from './dispatch.js';
 import { type DType, isComplex, isFloatingPoint, type Layout, type MemoryFormat, type TypedArray } from './dtype.js';
 import { TorchError } from './errors.js';
 import { native } from './native.js';
 import { operatorId } from './operatorId.js';
 import type { Generator } from './random.js';
 import type { Complex, Scalar } from './scalar.js';
-import { type NestedArray, Tensor } from './tensor.js';
+import type { NestedArray, Tensor } from './tensor.js';
 
 export interface TensorOptions {
   /** Default: the default dtype (float32), or what the values are. */
@@ -128,12 +128,11 @@ function flatten(data: unknown, shape: number[], depth: number, out: Leaf[]): vo
 function inferDType(values: Leaf[]): DType {
   let dtype: DType = values.length === 0 ? getDefaultDType() : 'bool';
   for (const value of values) {
-    if (typeof value === 'object') return 'complex64';
+    if (typeof value === 'object') return getDefaultDType() === 'float64' ? 'complex128' : 'complex64';
     if (typeof value === 'number' && !Number.isInteger(value)) dtype = getDefaultDType();
     else if (typeof value !== 'boolean' && dtype === 'bool') dtype = 'int64';
   }
-  // A complex number may come after a float.
-  return values.some((value) => typeof value === 'object') ? 'complex64' : dtype;
+  return dtype;
 }
 
 function typedValues(values: Leaf[], dtype: DType): { bytes: TypedArray; stored: DType } {
@@ -150,7 +149,15 @@ function typedValues(values: Leaf[], dtype: DType): { bytes: TypedArray; stored:
   if (dtype === 'float32') return { bytes: Float32Array.from(values, real), stored: dtype };
   if (isFloatingPoint(dtype)) return { bytes: Float64Array.from(values, real), stored: 'float64' };
   if (dtype === 'bool') return { bytes: Uint8Array.from(values, (value) => (value ? 1 : 0)), stored: dtype };
-  return { bytes: BigInt64Array.from(values, (value) => (typeof value === 'bigint' ? value : BigInt(Math.trunc(real(value))))), stored: 'int64' };
+  return { bytes: BigInt64Array.from(values, (value) => int64Of(value as number | boolean | bigint)), stored: 'int64' };
+}
+
+/** Fractions are cut off, as in Python; what 64 bits cannot hold is an error rather than another number. */
+function int64Of(value: number | boolean | bigint): bigint {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TorchError('ARGUMENT_RANGE', `${value} is no integer; ask for a floating point dtype`);
+  const integer = typeof value === 'bigint' ? value : BigInt(Math.trunc(Number(value)));
+  if (integer !== BigInt.asIntN(64, integer)) throw new TorchError('ARGUMENT_RANGE', `${value} does not fit 64 bits; ask for a floating point dtype`);
+  return integer;
 }
 
 function dtypeOfTypedArray(array: ArrayBufferView): DType | null {
@@ -180,21 +187,21 @@ function finish(tensor: Tensor, options: TensorOptions): Tensor {
  * `{ dtype: 'float32' }` where whole numbers should be floats.
  */
 export function tensor(data: NestedArray | TypedArray | Tensor | readonly unknown[], options: TensorOptions = {}): Tensor {
-  if (data instanceof Tensor) return finish(data.detach().clone(), options);
+  if (isTensor(data)) return finish(data.detach().clone(), options);
   if (ArrayBuffer.isView(data)) return fromTypedArray(data as TypedArray, undefined, options);
   const shape = shapeOf(data);
   const values: Leaf[] = [];
   flatten(data, shape, 0, values);
   const dtype = options.dtype ?? inferDType(values);
   const { bytes, stored } = typedValues(values, dtype);
-  return finish(new Tensor(native.fromBytes(bytes, stored, shape)), { ...options, dtype });
+  return finish(wrapHandle(native.fromBytes(bytes, stored, shape)), { ...options, dtype });
 }
 
 /** A tensor with one copy of a typed array's elements, in the given shape (default: one dimension). */
 export function fromTypedArray(array: TypedArray, shape: number[] = [array.length], options: TensorOptions = {}): Tensor {
   const dtype = dtypeOfTypedArray(array);
   if (dtype === null) throw new TorchError('ARGUMENT_TYPE', `${array.constructor.name} has no dtype; use Float32Array, BigInt64Array, Uint8Array or another signed type`);
-  return finish(new Tensor(native.fromBytes(array, dtype, shape)), options);
+  return finish(wrapHandle(native.fromBytes(array, dtype, shape)), options);
 }
 
 /** A tensor with one copy of raw little-endian bytes. `offset` is in bytes, `count` in elements. */
@@ -205,7 +212,7 @@ export function fromBuffer(buffer: ArrayBuffer | ArrayBufferView, dtype: DType, 
   const count = options.count ?? Math.floor((bytes.length - offset) / size);
   if (offset < 0 || count < 0 || offset + count * size > bytes.length)
     throw new TorchError('ARGUMENT_RANGE', `${count} elements of ${dtype} from byte ${offset} do not fit a buffer of ${bytes.length} bytes`);
-  return new Tensor(native.fromBytes(bytes.subarray(offset, offset + count * size), dtype, options.shape ?? [count]));
+  return wrapHandle(native.fromBytes(bytes.subarray(offset, offset + count * size), dtype, options.shape ?? [count]));
 }
 
 /** Bytes of one element. */

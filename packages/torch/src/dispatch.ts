@@ -1,5 +1,5 @@
-import { pressure, relievePressure } from './memory.js';
-import { type Handle, native } from './native.js';
+import { relievePressure } from './memory.js';
+import { type Handle, native, pressure } from './native.js';
 import type { Tensor } from './tensor.js';
 
 // The way every operator takes: arguments to handles, one native call, the result to tensors. Fixed arities, because a
@@ -11,6 +11,13 @@ let makeTensor: (handle: Handle) => Tensor;
 export function setTensorFactory(factory: (handle: Handle) => Tensor): void {
   makeTensor = factory;
 }
+
+/** A tensor over a handle; for files that tensor.ts itself imports. */
+export const wrapHandle = (handle: Handle): Tensor => makeTensor(handle);
+
+/** Whether a value is a tensor. Handles are found nowhere else. */
+export const isTensor = (value: unknown): value is Tensor =>
+  typeof value === 'object' && value !== null && (value as { handle?: unknown }).handle !== undefined;
 
 function handleOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;

@@ -1,4 +1,4 @@
-export * from './generated/functions.js';
+export * from './functions.js';
 export * from './autograd.js';
 export {
   arange,
@@ -24,10 +24,10 @@ export {
   where,
   zeros,
 } from './creation.js';
-export { cuda, Device, type DeviceLike, devices } from './device.js';
+export { cuda, Device, type DeviceLike, deviceOf, devices } from './device.js';
 export { type DType, dtypes, isDType, type Layout, type MemoryFormat, type TypedArray } from './dtype.js';
 export { TorchError, type TorchErrorCode, torchErrorCodes } from './errors.js';
-export type { Index, SliceRange } from './indexing.js';
+export type { Index, IndexList, SliceRange } from './indexing.js';
 export { memory, type MemoryStats } from './memory.js';
 export { Parameter } from './parameter.js';
 export { setPrintOptions } from './formatting.js';

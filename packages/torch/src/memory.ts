@@ -1,17 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { native } from './native.js';
+import { native, pressure } from './native.js';
 
-/**
- * When to collect. V8 sees a tensor as a few dozen bytes and would let gigabytes pile up, so the addon counts native
- * bytes and raises `pressure[0]` for every 64 MB that a thread has newly allocated; the op path then asks for a minor
- * collection (0.1 to 0.4 ms). When bytes stay alive above 1.5 × what the last full collection left + 128 MB, a full one
- * follows, unless the last full one at that level freed next to nothing.
- */
-export const pressure = new Int32Array(1);
-native.watchPressure(pressure);
-
-type Collect = (options?: { type: 'minor' | 'major' }) => void;
+/** No argument asks for a full collection; V8 of Node 20 takes any object for a minor one. */
+type Collect = (options?: { type: 'minor' }) => void;
 let collectGarbage: Collect | null = null;
 
 function collector(): Collect {
@@ -26,19 +18,24 @@ function collector(): Collect {
   return collectGarbage;
 }
 
-const numbers = new Float64Array(4);
+const numbers = new Float64Array(5);
 function liveBytes(): number {
   native.memoryStats(numbers);
   return numbers[1]!;
 }
 
-const headroom = 128 * 2 ** 20;
+const headroom = 64 * 2 ** 20;
 let floor = 0;
 /** A level that a full collection could not lower: live data, not garbage. */
 let tolerated = 0;
 let collections = { minor: 0, full: 0 };
 
-/** Called by the op path when `pressure[0]` is set. */
+/**
+ * Called by the op path when `pressure[0]` is set. V8 sees a tensor as a few dozen bytes and would let gigabytes pile up, so the addon counts native
+ * bytes and raises `pressure[0]` for every 64 MB that a thread has newly allocated; the op path then asks for a minor
+ * collection (0.1 to 0.4 ms). When bytes stay alive above 1.5 × what the last full collection left + 64 MB, a full one
+ * follows, unless the last full one at that level freed next to nothing.
+ */
 export function relievePressure(): void {
   pressure[0] = 0;
   const collect = collector();
@@ -47,7 +44,7 @@ export function relievePressure(): void {
   const live = liveBytes();
   if (live < floor) floor = live;
   if (live <= Math.max(1.5 * floor + headroom, tolerated)) return;
-  collect({ type: 'major' });
+  collect();
   collections.full += 1;
   const left = liveBytes();
   floor = left;
@@ -61,6 +58,8 @@ export interface MemoryStats {
   liveBytes: number;
   /** The highest `liveBytes` since the start or `resetPeak()`. */
   peakBytes: number;
+  /** Bytes of freed blocks that wait for the next allocation of their size; the system may have them back with `trim()`. */
+  keptBytes: number;
   /** CPU allocations since the start. */
   allocations: number;
   /** Collections that native memory asked for. */
@@ -77,6 +76,7 @@ export const memory = {
       liveTensors: numbers[0]!,
       liveBytes: numbers[1]!,
       peakBytes: numbers[2]!,
+      keptBytes: numbers[4]!,
       allocations: numbers[3]!,
       minorCollections: collections.minor,
       fullCollections: collections.full,
@@ -84,8 +84,12 @@ export const memory = {
   },
   /** A full garbage collection, now. */
   collect(): void {
-    collector()({ type: 'major' });
+    collector()();
     floor = liveBytes();
+  },
+  /** Gives freed blocks back to the system. */
+  trim(): void {
+    native.trimMemory();
   },
   /** Starts a new `peakBytes`. */
   resetPeak(): void {

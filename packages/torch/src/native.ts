@@ -19,6 +19,7 @@ export interface Native {
   // memory.cc
   memoryStats(out: Float64Array): void;
   resetPeakBytes(): void;
+  trimMemory(): void;
   watchPressure(flag: Int32Array): void;
   // tensor.cc
   shape(tensor: Handle): number[];
@@ -94,23 +95,19 @@ export interface Native {
   sgdStep(plan: StepPlan, settings: Float64Array, fused: boolean): boolean;
 }
 
-function load(): Native {
+const addonPath = '../build/lightning_torch.node';
+
+function open(): Native {
   // Idle OpenMP threads sleep instead of spinning: on a shared or small machine spinning slows everything else down.
   process.env.OMP_WAIT_POLICY ??= 'PASSIVE';
   const require = createRequire(import.meta.url);
-  const path = require.resolve('../build/lightning_torch.node');
-  return require(path) as Native;
-}
-
-function loadOrExplain(): Native {
   try {
-    return load();
+    return require(addonPath) as Native;
   } catch (error) {
-    const addon = new URL('../build/lightning_torch.node', import.meta.url);
     const cause = error instanceof Error ? error.message : String(error);
     throw new TorchError(
       'ADDON_MISSING',
-      existsSync(addon)
+      existsSync(new URL(addonPath, import.meta.url))
         ? `The native addon is there but cannot be loaded: ${cause}. Was libtorch moved or upgraded? Run: npm run build:addon`
         : 'The native addon is not built. Run: npm run setup (it installs libtorch where it may, and compiles the addon)',
       { cause: error },
@@ -118,10 +115,33 @@ function loadOrExplain(): Native {
   }
 }
 
-export const native: Native = loadOrExplain();
+/** Set by the addon when this thread has allocated much; memory.ts says what follows. */
+export const pressure = new Int32Array(1);
 
-native.setErrorFactory((code, message, operator) => {
-  const text = operator === '' || message.startsWith(operator) ? message : `${operator}: ${message}`;
-  return new TorchError(code, text, operator === '' ? {} : { operator });
-});
-native.loadOperators(operatorNames);
+function load(): void {
+  const addon = open();
+  addon.setErrorFactory((code, message, operator) => {
+    const text = operator === '' || message.startsWith(operator) ? message : `${operator}: ${message}`;
+    return new TorchError(code, text, operator === '' ? {} : { operator });
+  });
+  addon.loadOperators(operatorNames);
+  addon.watchPressure(pressure);
+  for (const [name, value] of Object.entries(addon)) Object.defineProperty(native, name, { value });
+}
+
+/**
+ * The addon. It is opened by the first call, not by the import: loading libtorch takes most of a second, which a
+ * program that only builds a Trainer or prints its options need not wait for. Afterwards the functions are the
+ * object's own, and a call costs what it costs on a plain object.
+ */
+export const native: Native = Object.create(
+  new Proxy(
+    {},
+    {
+      get(_, name) {
+        load();
+        return Object.getOwnPropertyDescriptor(native, name)?.value;
+      },
+    },
+  ),
+);

@@ -5,21 +5,18 @@ import { IterableDataset } from './dataset.js';
 /** Iterable datasets one after the other, each iterated only when its turn has come. */
 export class ChainDataset<T = unknown> extends IterableDataset<T> {
   readonly datasets: Iterable<IterableDataset<T>>;
-  /** The sum of the lengths; undefined when one of them is. */
-  declare readonly length?: number;
 
   constructor(datasets: Iterable<IterableDataset<T>>) {
     super();
     this.datasets = datasets;
-    // The base class declares a plain field; here the length follows the members.
-    Object.defineProperty(this, 'length', { get: () => this.totalLength(), enumerable: false });
   }
 
   *[Symbol.iterator](): IterableIterator<T> {
     for (const dataset of this.datasets) yield* checked(dataset);
   }
 
-  private totalLength(): number | undefined {
+  /** The sum of the lengths; undefined when one of them is. */
+  override get length(): number | undefined {
     let total = 0;
     for (const dataset of this.datasets) {
       const { length } = checked(dataset);

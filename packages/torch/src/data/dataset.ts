@@ -32,8 +32,13 @@ export interface Dataset<T = unknown, B = unknown> {
  * Without them the epoch is iterated again from its start, and the samples already used are skipped.
  */
 export abstract class IterableDataset<T = unknown> implements Iterable<T> {
-  readonly length?: number;
+  /** For the compiler only: an array iterates too, but is no IterableDataset. */
+  declare protected readonly isIterableDataset: true;
   abstract [Symbol.iterator](): Iterator<T>;
+}
+// Merged rather than a field: a field would hide a subclass's getter.
+export interface IterableDataset<T = unknown> extends Iterable<T> {
+  readonly length?: number;
 }
 
 /** The type of one sample of a dataset. */

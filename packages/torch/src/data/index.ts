@@ -1,1 +1,17 @@
-export {};
+export { ChainDataset } from './chainDataset.js';
+export { defaultCollate, defaultConvert } from './collate.js';
+export type { Collated, Converted, NumericArray } from './collated.js';
+export { ConcatDataset } from './concatDataset.js';
+export { DataLoader, type DataLoaderConstructor, type DataLoaderState } from './dataLoader.js';
+export type { LoaderOptions } from './dataLoaderOptions.js';
+export { type BatchOf, type Dataset, type ItemOf, IterableDataset, type Stateful } from './dataset.js';
+export { randomSplit } from './randomSplit.js';
+export { BatchSampler } from './samplers/batchSampler.js';
+export { DistributedSampler, type DistributedSamplerOptions } from './samplers/distributedSampler.js';
+export { RandomSampler, type RandomSamplerOptions } from './samplers/randomSampler.js';
+export type { Sampler } from './samplers/sampler.js';
+export { SequentialSampler } from './samplers/sequentialSampler.js';
+export { SubsetRandomSampler } from './samplers/subsetRandomSampler.js';
+export { WeightedRandomSampler, type WeightedRandomSamplerOptions } from './samplers/weightedRandomSampler.js';
+export { Subset } from './subset.js';
+export { TensorDataset } from './tensorDataset.js';

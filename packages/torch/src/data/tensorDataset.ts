@@ -1,5 +1,6 @@
-import { fromTypedArray } from '../creation.js';
+import { empty, fromTypedArray } from '../creation.js';
 import { TorchError } from '../errors.js';
+import { storageBytes } from '../storage.js';
 import { Tensor } from '../tensor.js';
 import { shown } from './checks.js';
 import type { Dataset } from './dataset.js';
@@ -18,6 +19,8 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<Ten
   /** Samples: the size of the first dimension. */
   readonly length: number;
   private readonly onCpu: boolean;
+  /** The index tensor of the last batch and a view of its memory, used again for the next of the same size. */
+  private scratch: { index: Tensor; rows: Int32Array } | null = null;
 
   constructor(...tensors: T) {
     tensors.forEach((tensor, i) => {
@@ -42,22 +45,34 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<Ten
 
   /** One new tensor [indices.length, ...] for each of the dataset's tensors. */
   getBatch(indices: number[]): TensorsOf<T> {
-    const { tensors, length } = this;
-    const count = indices.length;
-    // The 32-bit form is copied straight into a tensor; 64 bits would go through a bigint for each index.
-    const rows = length <= largestInt32 ? new Int32Array(count) : new BigInt64Array(count);
-    for (let i = 0; i < count; i++) {
-      const row = indices[i]!;
-      if (!(row >= -length && row < length))
-        throw new TorchError('INDEX_OUT_OF_RANGE', `index ${row} is outside a TensorDataset of ${length} samples`);
-      const from0 = row < 0 ? row + length : row;
-      rows[i] = rows instanceof Int32Array ? from0 : BigInt(from0);
-    }
-    const index = fromTypedArray(rows);
+    const index = this.indexTensor(indices);
     const batch: Tensor[] = [];
-    for (const tensor of tensors)
-      batch.push(tensor.indexSelect(0, this.onCpu ? index : index.to(tensor.device)));
-    index.dispose();
+    for (const tensor of this.tensors) {
+      // A graph keeps the index for its backward pass, and needs one that nobody writes to.
+      const own = tensor.requiresGrad ? index.clone() : index;
+      batch.push(tensor.indexSelect(0, this.onCpu ? own : own.to(tensor.device)));
+    }
     return batch as TensorsOf<T>;
+  }
+
+  private indexTensor(indices: number[]): Tensor {
+    const count = indices.length;
+    if (this.length > largestInt32) return fromTypedArray(BigInt64Array.from(indices, (row) => BigInt(this.rowOf(row))));
+    // 32 bits: 64 would take a bigint for each index.
+    if (this.scratch?.rows.length !== count) {
+      const index = empty([count], { dtype: 'int32' });
+      const bytes = storageBytes(index);
+      this.scratch = { index, rows: new Int32Array(bytes.buffer, bytes.byteOffset, count) };
+    }
+    const { index, rows } = this.scratch;
+    for (let i = 0; i < count; i++) rows[i] = this.rowOf(indices[i]!);
+    return index;
+  }
+
+  private rowOf(index: number): number {
+    const { length } = this;
+    if (!(index >= -length && index < length))
+      throw new TorchError('INDEX_OUT_OF_RANGE', `index ${index} is outside a TensorDataset of ${length} samples`);
+    return index < 0 ? index + length : index;
   }
 }

@@ -5,10 +5,16 @@ import { Module } from './module.js';
 /** A module from one tensor to one tensor. */
 export type UnaryModule = Module & { forward(input: Tensor): Tensor };
 
+/** Autograd keeps what it needs by itself, so an activation between two such layers has no other owner. */
+const keepsNoTensors = (module: Module): boolean =>
+  Object.hasOwn(module.constructor, 'keepsNoTensors') && !Object.hasOwn(module, 'forward');
+
 /** Runs modules one after the other. Takes them as arguments, or with names: `new Sequential({ conv, relu })`. */
 export class Sequential extends Module {
   private readonly steps: [key: string, module: UnaryModule][];
 
+  constructor(...modules: UnaryModule[]);
+  constructor(named: Record<string, UnaryModule>);
   constructor(...modules: UnaryModule[] | [Record<string, UnaryModule>]) {
     super();
     const [first] = modules;
@@ -26,7 +32,14 @@ export class Sequential extends Module {
 
   override forward(input: Tensor): Tensor {
     let output = input;
-    for (const [, module] of this.steps) output = module.forward(output);
+    let mayFree = false; // what `output` is was made inside, by a layer that has not kept it
+    for (const [, module] of this.steps) {
+      const previous = output;
+      output = module.forward(previous);
+      const isPlain = keepsNoTensors(module);
+      if (mayFree && isPlain && output !== previous) previous.dispose();
+      mayFree = isPlain && (output !== previous || mayFree) && output !== input;
+    }
     return output;
   }
 

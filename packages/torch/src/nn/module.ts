@@ -36,6 +36,12 @@ export abstract class Module {
   private declare bufferPersistence: Map<string, boolean> | undefined;
   private declare forwardHooks: ForwardHooks | undefined;
 
+  /**
+   * Set on layers of this package whose forward keeps no tensor: a container may then free what passes between two of
+   * them at once instead of leaving it to the garbage collector. Counts for exactly this class, not for subclasses.
+   */
+  static readonly keepsNoTensors?: boolean;
+
   abstract forward(...inputs: never[]): unknown;
 
   // ---- what a module holds

@@ -1,5 +1,5 @@
 import { zeros } from '../creation.js';
-import { zerosLike } from '../generated/functions.js';
+import { zerosLike } from '../functions.js';
 import { native, type StepPlan } from '../native.js';
 import { Tensor } from '../tensor.js';
 import { Optimizer, type ParamGroup, type ParamsInput, requireRange } from './optimizer.js';

@@ -38,7 +38,7 @@ function wholeRecord(name: string, bytes: Uint8Array): ZipRecord {
 
 interface SavedStorage {
   key: string;
-  /** A tensor over the storage; keeps it alive until it is written. */
+  /** A tensor of our own over the storage; keeps it alive until it is written, and is disposed then. */
   tensor: Tensor;
   dtype: DType;
   byteLength: number;
@@ -88,8 +88,9 @@ class SavedStorages {
 
   private tensorArguments(tensor: Tensor, path: () => string): Tuple {
     // A lazily conjugated or negated view shares its source's memory and differs only in a flag that files do not have.
-    const plain = tensor.detach().resolveConj().resolveNeg();
-    return Tuple.of<unknown>(
+    const isLazy = tensor.isConj() || tensor.isNeg();
+    const plain = isLazy ? tensor.detach().resolveConj().resolveNeg() : tensor.detach();
+    const args = Tuple.of<unknown>(
       this.storageId(plain, path),
       plain.storageOffset(),
       Tuple.from(plain.shape),
@@ -97,6 +98,8 @@ class SavedStorages {
       tensor.requiresGrad,
       new OrderedDict(),
     );
+    if (this.byId.get(plain.storageId())?.tensor !== plain) plain.dispose();
+    return args;
   }
 
   private storageId(tensor: Tensor, path: () => string): PersistentId {
@@ -131,4 +134,6 @@ function* storageChunks({ tensor, dtype, byteLength }: SavedStorage): Generator<
     tensor.device.type === 'cpu' ? tensor : asView(tensor, dtype, [byteLength / elementSizes[dtype]], [1]).cpu();
   const bytes = storageBytes(whole);
   for (let start = 0; start < byteLength; start += chunkSize) yield bytes.subarray(start, start + chunkSize);
+  whole.dispose();
+  tensor.dispose();
 }

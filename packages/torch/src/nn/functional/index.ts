@@ -23,6 +23,6 @@ export {
   silu,
   softplus,
   tanh,
-} from '../../generated/functions.js';
+} from '../../functions.js';
 export * from './activation.js';
 export * from './loss.js';

@@ -1,5 +1,5 @@
 import { TorchError } from '../../errors.js';
-import * as torch from '../../generated/functions.js';
+import * as torch from '../../functions.js';
 import type { Tensor } from '../../tensor.js';
 
 /** How the losses of the elements become one: their mean (default), their sum, or not at all. */

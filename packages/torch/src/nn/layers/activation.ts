@@ -1,10 +1,11 @@
-import * as torch from '../../generated/functions.js';
+import * as torch from '../../functions.js';
 import { logSoftmax, softmax } from '../functional/activation.js';
 import type { Tensor } from '../../tensor.js';
 import { Module } from '../module.js';
 
 /** max(x, 0), element by element. */
 export class ReLU extends Module {
+  static override readonly keepsNoTensors = true;
   readonly inplace: boolean;
   constructor(options: { inplace?: boolean } = {}) {
     super();
@@ -20,6 +21,7 @@ export class ReLU extends Module {
 
 /** x · Φ(x), exact or by tanh (Hendrycks and Gimpel 2016). */
 export class GELU extends Module {
+  static override readonly keepsNoTensors = true;
   readonly approximate: 'none' | 'tanh';
   constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
     super();
@@ -35,6 +37,7 @@ export class GELU extends Module {
 
 /** x · sigmoid(x). */
 export class SiLU extends Module {
+  static override readonly keepsNoTensors = true;
   override forward(input: Tensor): Tensor {
     return torch.silu(input);
   }
@@ -42,6 +45,7 @@ export class SiLU extends Module {
 
 /** x where positive, negativeSlope · x elsewhere (default 0.01). */
 export class LeakyReLU extends Module {
+  static override readonly keepsNoTensors = true;
   constructor(readonly negativeSlope = 0.01) {
     super();
   }
@@ -54,12 +58,14 @@ export class LeakyReLU extends Module {
 }
 
 export class Sigmoid extends Module {
+  static override readonly keepsNoTensors = true;
   override forward(input: Tensor): Tensor {
     return torch.sigmoid(input);
   }
 }
 
 export class Tanh extends Module {
+  static override readonly keepsNoTensors = true;
   override forward(input: Tensor): Tensor {
     return torch.tanh(input);
   }
@@ -67,6 +73,7 @@ export class Tanh extends Module {
 
 /** Probabilities along `dim`. */
 export class Softmax extends Module {
+  static override readonly keepsNoTensors = true;
   constructor(readonly dimension: number) {
     super();
   }
@@ -80,6 +87,7 @@ export class Softmax extends Module {
 
 /** Log-probabilities along `dim`. */
 export class LogSoftmax extends Module {
+  static override readonly keepsNoTensors = true;
   constructor(readonly dimension: number) {
     super();
   }

@@ -1,6 +1,6 @@
 import { empty } from '../../creation.js';
 import { TorchError } from '../../errors.js';
-import { conv1d, conv2d, conv3d, pad } from '../../generated/functions.js';
+import { conv1d, conv2d, conv3d, pad } from '../../functions.js';
 import { Parameter } from '../../parameter.js';
 import type { Tensor } from '../../tensor.js';
 import { calculateFans, kaimingUniform_, uniform_ } from '../init.js';
@@ -101,6 +101,7 @@ abstract class ConvNd extends Module {
 
 /** Convolution over [batch, inChannels, length] → [batch, outChannels, length′]. */
 export class Conv1d extends ConvNd {
+  static override readonly keepsNoTensors = true;
   constructor(inChannels: number, outChannels: number, kernelSize: number | number[], options: ConvOptions = {}) {
     super(1, inChannels, outChannels, kernelSize, options);
   }
@@ -113,6 +114,7 @@ export class Conv1d extends ConvNd {
 
 /** Convolution over [batch, inChannels, height, width] → [batch, outChannels, height′, width′]. */
 export class Conv2d extends ConvNd {
+  static override readonly keepsNoTensors = true;
   constructor(inChannels: number, outChannels: number, kernelSize: number | number[], options: ConvOptions = {}) {
     super(2, inChannels, outChannels, kernelSize, options);
   }
@@ -125,6 +127,7 @@ export class Conv2d extends ConvNd {
 
 /** Convolution over [batch, inChannels, depth, height, width] → [batch, outChannels, depth′, height′, width′]. */
 export class Conv3d extends ConvNd {
+  static override readonly keepsNoTensors = true;
   constructor(inChannels: number, outChannels: number, kernelSize: number | number[], options: ConvOptions = {}) {
     super(3, inChannels, outChannels, kernelSize, options);
   }

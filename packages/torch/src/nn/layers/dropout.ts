@@ -1,4 +1,4 @@
-import { dropout, featureDropout } from '../../generated/functions.js';
+import { dropout, featureDropout } from '../../functions.js';
 import { TorchError } from '../../errors.js';
 import type { Tensor } from '../../tensor.js';
 import { Module } from '../module.js';
@@ -15,6 +15,7 @@ abstract class DropoutNd extends Module {
 
 /** Zeroes elements with probability p (default 0.5) while training and scales the rest by 1 / (1 − p). */
 export class Dropout extends DropoutNd {
+  static override readonly keepsNoTensors = true;
   constructor(p = 0.5) {
     super(p);
   }
@@ -25,6 +26,7 @@ export class Dropout extends DropoutNd {
 
 /** Zeroes whole channels: [batch, channels, height, width]. */
 export class Dropout2d extends DropoutNd {
+  static override readonly keepsNoTensors = true;
   constructor(p = 0.5) {
     super(p);
   }

@@ -3,6 +3,7 @@ import { Module } from '../module.js';
 
 /** Joins the dimensions from startDim (default 1) to endDim (default the last): [batch, …] → [batch, features]. */
 export class Flatten extends Module {
+  static override readonly keepsNoTensors = true;
   constructor(
     readonly startDim = 1,
     readonly endDim = -1,
@@ -19,6 +20,7 @@ export class Flatten extends Module {
 
 /** Splits one dimension into several: `new Unflatten(1, [8, 4])` gives [batch, 32] → [batch, 8, 4]. */
 export class Unflatten extends Module {
+  static override readonly keepsNoTensors = true;
   constructor(
     readonly dimension: number,
     readonly unflattenedSize: number[],

@@ -1,5 +1,5 @@
 import { empty } from '../../creation.js';
-import { linear } from '../../generated/functions.js';
+import { linear } from '../../functions.js';
 import { Parameter } from '../../parameter.js';
 import type { Tensor } from '../../tensor.js';
 import { calculateFans, kaimingUniform_, uniform_ } from '../init.js';
@@ -7,6 +7,7 @@ import { Module } from '../module.js';
 
 /** y = x Wᵀ + b for the last dimension: [..., inFeatures] → [..., outFeatures]. Weights U(±1/√inFeatures). */
 export class Linear extends Module {
+  static override readonly keepsNoTensors = true;
   readonly weight: Parameter; // [outFeatures, inFeatures]
   readonly bias: Parameter | null; // [outFeatures]
 
@@ -41,6 +42,7 @@ export class Linear extends Module {
 
 /** Returns what it gets. */
 export class Identity extends Module {
+  static override readonly keepsNoTensors = true;
   override forward<T>(input: T): T {
     return input;
   }

@@ -1,6 +1,6 @@
 import { ones, tensor as makeTensor, zeros } from '../../creation.js';
 import { TorchError } from '../../errors.js';
-import { batchNorm } from '../../generated/functions.js';
+import { batchNorm } from '../../functions.js';
 import { Parameter } from '../../parameter.js';
 import type { Tensor } from '../../tensor.js';
 import { ones_, zeros_ } from '../init.js';
@@ -83,6 +83,7 @@ abstract class BatchNormNd extends Module {
 
 /** Normalises each feature over the batch: [batch, features] or [batch, features, length]. */
 export class BatchNorm1d extends BatchNormNd {
+  static override readonly keepsNoTensors = true;
   protected readonly dimensions = [2, 3];
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options);
@@ -90,6 +91,7 @@ export class BatchNorm1d extends BatchNormNd {
 }
 /** Normalises each channel over batch and space: [batch, channels, height, width]. */
 export class BatchNorm2d extends BatchNormNd {
+  static override readonly keepsNoTensors = true;
   protected readonly dimensions = [4];
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options);
@@ -97,6 +99,7 @@ export class BatchNorm2d extends BatchNormNd {
 }
 /** Normalises each channel over batch and space: [batch, channels, depth, height, width]. */
 export class BatchNorm3d extends BatchNormNd {
+  static override readonly keepsNoTensors = true;
   protected readonly dimensions = [5];
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super(numFeatures, options);

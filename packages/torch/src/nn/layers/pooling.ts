@@ -1,4 +1,4 @@
-import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from '../../generated/functions.js';
+import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from '../../functions.js';
 import type { Tensor } from '../../tensor.js';
 import { Module } from '../module.js';
 
@@ -13,6 +13,7 @@ export interface PoolOptions {
 
 /** The largest value of each window: [batch, channels, height, width] → [batch, channels, height′, width′]. */
 export class MaxPool2d extends Module {
+  static override readonly keepsNoTensors = true;
   readonly stride: number | number[];
   readonly padding: number | number[];
   readonly dilation: number | number[];
@@ -37,6 +38,7 @@ export class MaxPool2d extends Module {
 
 /** The mean of each window: [batch, channels, height, width] → [batch, channels, height′, width′]. */
 export class AvgPool2d extends Module {
+  static override readonly keepsNoTensors = true;
   readonly stride: number | number[];
   readonly padding: number | number[];
   readonly ceilMode: boolean;
@@ -61,6 +63,7 @@ export class AvgPool2d extends Module {
 
 /** Means over as many windows as `outputSize` asks for; null keeps that dimension: [batch, channels, height, width]. */
 export class AdaptiveAvgPool2d extends Module {
+  static override readonly keepsNoTensors = true;
   constructor(readonly outputSize: number | (number | null)[]) {
     super();
   }

@@ -1,6 +1,6 @@
 import { noGrad } from '../../autograd.js';
 import { TorchError } from '../../errors.js';
-import { clamp, stack } from '../../generated/functions.js';
+import { clamp, stack } from '../../functions.js';
 import { zeros } from '../../creation.js';
 import type { Tensor } from '../../tensor.js';
 

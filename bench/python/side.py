@@ -1,0 +1,188 @@
+"""The Python sides of the benches: the same weights, batches and steps, in plain PyTorch or in Lightning.
+
+usage: side.py {raw,lightning}, with BENCH_MANIFEST, BENCH_WARM_UP, BENCH_STEPS and BENCH_THREADS in the environment.
+Prints one JSON line: seconds a step, losses of the first ten steps and of the last, peak resident memory.
+"""
+import json
+import os
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+THREADS = int(os.environ.get("BENCH_THREADS", "1"))
+WARM_UP = int(os.environ["BENCH_WARM_UP"])
+STEPS = int(os.environ["BENCH_STEPS"])
+MARK = int(os.environ.get("BENCH_MARK", "0"))
+KEPT = 10
+
+
+def read_workload(manifest):
+    with open(manifest, encoding="utf-8") as file:
+        workload = json.load(file)
+    with open(manifest[: -len("json")] + "bin", "rb") as file:
+        data = bytearray(file.read())
+
+    def tensor(record):
+        count = 1
+        for size in record["shape"]:
+            count *= size
+        dtype = torch.float32 if record["dtype"] == "float32" else torch.int64
+        flat = torch.frombuffer(data, dtype=dtype, count=count, offset=record["offset"])
+        return flat.reshape(record["shape"]).clone()
+
+    return workload, tensor
+
+
+class Mlp(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(32, 64)
+        self.fc2 = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.fc2(F.relu(self.fc1(x)))
+
+
+class Cnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.conv2 = nn.Conv2d(16, 32, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(32)
+        self.fc1 = nn.Linear(32 * 7 * 7, 128)
+        self.fc2 = nn.Linear(128, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 2)
+        x = F.max_pool2d(F.relu(self.bn2(self.conv2(x))), 2)
+        x = F.relu(self.fc1(torch.flatten(x, 1)))
+        return self.fc2(x)
+
+
+def resident_mb():
+    fields = {}
+    with open("/proc/self/status", encoding="ascii") as file:
+        for line in file:
+            name, _, rest = line.partition(":")
+            fields[name] = rest
+    return {name: int(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmHWM", "VmRSS")}
+
+
+class Clock:
+    """Seconds between the start of step WARM_UP and the start of step WARM_UP + STEPS."""
+
+    def __init__(self):
+        self.calls = 0
+        self.started = self.stopped = 0.0
+        self.losses = []
+        self.extra = {}
+
+    @property
+    def total(self):
+        return WARM_UP + STEPS + 1
+
+    def begin(self):
+        if self.calls == WARM_UP:
+            self.started = time.perf_counter()
+        if self.calls == WARM_UP + STEPS:
+            self.stopped = time.perf_counter()
+        if MARK and self.calls == MARK:
+            self.extra["rssMbAtMark"] = resident_mb()["VmRSS"]
+        self.calls += 1
+
+    def keep(self, loss):
+        if len(self.losses) < KEPT or self.calls == self.total:
+            self.losses.append(loss.detach())
+
+    def report(self):
+        assert self.calls == self.total, f"expected {self.total} steps, ran {self.calls}"
+        if MARK:
+            self.extra["rssMbAtEnd"] = resident_mb()["VmRSS"]
+        print(
+            json.dumps(
+                {
+                    "seconds": (self.stopped - self.started) / STEPS,
+                    "losses": [loss.item() for loss in self.losses],
+                    "peakRssMb": resident_mb()["VmHWM"],
+                    **({"extra": self.extra} if self.extra else {}),
+                }
+            )
+        )
+
+
+def build():
+    workload, tensor = read_workload(os.environ["BENCH_MANIFEST"])
+    model = Mlp() if workload["kind"] == "mlp" else Cnn()
+    # Not strict: the file holds no batch-norm values, which start alike on every side.
+    model.load_state_dict({record["name"]: tensor(record) for record in workload["weights"]}, strict=False)
+    return workload, model, tensor(workload["inputs"]), tensor(workload["targets"])
+
+
+def run_raw():
+    workload, model, inputs, targets = build()
+    size = workload["batchSize"]
+    batches = list(zip(inputs.split(size), targets.split(size)))
+    optimizer = torch.optim.Adam(model.parameters(), lr=workload["lr"])
+    clock = Clock()
+    for step in range(clock.total):
+        clock.begin()
+        x, y = batches[step % len(batches)]
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        clock.keep(loss)
+    clock.report()
+
+
+def run_lightning():
+    try:
+        import lightning.pytorch as pl
+    except ImportError:
+        import pytorch_lightning as pl
+    import logging
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    for name in ("lightning.pytorch", "pytorch_lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    workload, model, inputs, targets = build()
+    clock = Clock()
+
+    class Job(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def training_step(self, batch, batch_idx):
+            clock.begin()
+            x, y = batch
+            loss = F.cross_entropy(self.model(x), y)
+            clock.keep(loss)
+            return loss
+
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.parameters(), lr=workload["lr"])
+
+    dataset = torch.utils.data.TensorDataset(inputs, targets)
+    loader = torch.utils.data.DataLoader(dataset, batch_size=workload["batchSize"])
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_steps=clock.total,
+        max_epochs=-1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(Job(), loader)
+    clock.report()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(THREADS)
+    {"raw": run_raw, "lightning": run_lightning}[sys.argv[1]]()

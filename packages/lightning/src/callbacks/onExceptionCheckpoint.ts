@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { LightningError } from '../errors.js';
+import type { LightningModule } from '../module/lightningModule.js';
+import type { Trainer } from '../trainer/trainer.js';
+import { Callback } from './callback.js';
+import { removeCheckpoint, resolvePath } from './checkpointFiles.js';
+
+/** Saves a checkpoint when a run fails or is interrupted, so that it can go on from there; a run that ends well removes it. */
+export class OnExceptionCheckpoint extends Callback {
+  readonly dirpath: string;
+  readonly filename: string;
+  private hasFailed = false;
+
+  /**
+   * @param dirpath folder of the file
+   * @param filename without extension, default `on_exception`
+   * @throws LightningError OPTION_INVALID for an empty file name
+   */
+  constructor(dirpath: string, filename = 'on_exception') {
+    super();
+    if (filename === '') {
+      throw new LightningError('OPTION_INVALID', 'OnExceptionCheckpoint: filename is empty. Leave it out for on_exception.ckpt.');
+    }
+    this.dirpath = dirpath;
+    this.filename = filename;
+  }
+
+  /** The file that a failing run leaves. */
+  get ckptPath(): string {
+    return join(this.dirpath, `${this.filename}.ckpt`);
+  }
+
+  override setup(): void {
+    this.hasFailed = false;
+  }
+
+  override async onException(trainer: Trainer, _module: LightningModule, _error: Error): Promise<void> {
+    this.hasFailed = true;
+    if (trainer.state.fn === 'fit') await trainer.saveCheckpoint(await resolvePath(this.ckptPath));
+  }
+
+  override async teardown(trainer: Trainer, _module: LightningModule, stage: string): Promise<void> {
+    if (!this.hasFailed && stage === 'fit' && trainer.isGlobalZero) await removeCheckpoint(await resolvePath(this.ckptPath));
+  }
+}

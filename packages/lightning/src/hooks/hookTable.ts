@@ -1,0 +1,206 @@
+import type { Callback } from '../callbacks/callback.js';
+import { LightningError } from '../errors.js';
+import type { LightningDataModule } from '../module/dataModule.js';
+import { describe } from '../module/hparams.js';
+import type { LightningModule } from '../module/lightningModule.js';
+import type { Trainer } from '../trainer/trainer.js';
+import { type HookArguments, type HookName, hookNames, removedHooks } from './trainerHooks.js';
+
+type HookFunction = (...args: unknown[]) => unknown;
+
+interface Listener {
+  /** Who listens, for error messages. */
+  readonly owner: string;
+  readonly run: HookFunction;
+}
+
+/** Which hook is running: `log` decides by it what it may do. */
+export interface HookScope {
+  hook: string | null;
+}
+
+/** Who takes part in a run. */
+export interface HookOwners {
+  readonly trainer: Trainer;
+  readonly module: LightningModule;
+  readonly dataModule: LightningDataModule | null;
+  readonly callbacks: readonly Callback[];
+}
+
+/**
+ * Who listens to which hook, found out once for a run. A hook that nobody wrote costs one comparison.
+ *
+ * Callbacks run before the module, with two exceptions: callbacks that watch metrics get `onTrainEpochEnd` after the module,
+ * and the module gets `onLoadCheckpoint` first. A data module comes before both, for `onException` after them.
+ */
+export class HookTable {
+  private readonly listeners = {} as Record<HookName, readonly Listener[]>;
+  private readonly moduleBatchStart: HookFunction | null;
+
+  constructor(
+    owners: HookOwners,
+    private readonly scope: HookScope,
+  ) {
+    const { trainer, module, dataModule, callbacks } = owners;
+    for (const owner of [module, dataModule, ...callbacks]) if (owner !== null) refuseRemovedHooks(owner);
+    for (const name of hookNames) {
+      const ofModule = listen(module, name, []);
+      const ofData = dataModule === null ? [] : listen(dataModule, name, []);
+      const ofCallbacks = (list: readonly Callback[]) => list.flatMap((callback) => listen(callback, name, [trainer, module]));
+      if (name === 'onLoadCheckpoint') this.listeners[name] = [...ofModule, ...ofCallbacks(callbacks)];
+      else if (name === 'onTrainEpochEnd') {
+        const watching = callbacks.filter((callback) => callback.monitorsMetrics);
+        const others = callbacks.filter((callback) => !callback.monitorsMetrics);
+        this.listeners[name] = [...ofCallbacks(others), ...ofModule, ...ofCallbacks(watching)];
+      } else if (name === 'onException') this.listeners[name] = [...ofCallbacks(callbacks), ...ofData];
+      else if (name === 'onTrainBatchStart') this.listeners[name] = ofCallbacks(callbacks);
+      else this.listeners[name] = [...ofData, ...ofCallbacks(callbacks), ...ofModule];
+    }
+    this.moduleBatchStart = listen(module, 'onTrainBatchStart', [])[0]?.run ?? null;
+  }
+
+  /** Whether anybody listens. */
+  has(name: HookName): boolean {
+    return this.listeners[name].length > 0;
+  }
+
+  /** Calls the listeners one after another. Returns a promise only when one of them did. */
+  call<Name extends Exclude<HookName, 'onTrainBatchStart'>>(name: Name, ...args: HookArguments<Name>): Promise<void> | undefined {
+    const list = this.listeners[name];
+    return list.length === 0 ? undefined : this.callFrom(list, name, args);
+  }
+
+  /** Calls `onTrainBatchStart`. True when the module asks to skip the rest of the epoch by returning -1. */
+  callTrainBatchStart(batch: unknown, batchIdx: number): boolean | Promise<boolean> {
+    const { moduleBatchStart } = this;
+    const list = this.listeners.onTrainBatchStart;
+    if (list.length === 0 && moduleBatchStart === null) return false;
+    const pending = this.callFrom(list, 'onTrainBatchStart', [batch, batchIdx]);
+    const ask = (): boolean | Promise<boolean> => {
+      if (moduleBatchStart === null) return false;
+      const answer = this.inScope('onTrainBatchStart', () => moduleBatchStart(batch, batchIdx));
+      return isPromise(answer) ? answer.then((value) => value === -1) : answer === -1;
+    };
+    return pending === undefined ? ask() : pending.then(ask);
+  }
+
+  /**
+   * Calls the listeners of a hook inside a step, which cannot wait.
+   *
+   * @throws LightningError HOOK_ASYNC when one returns a promise
+   */
+  callSync<Name extends 'onBeforeZeroGrad' | 'onBeforeBackward' | 'onAfterBackward' | 'onBeforeOptimizerStep'>(
+    name: Name,
+    ...args: HookArguments<Name>
+  ): void {
+    const list = this.listeners[name];
+    if (list.length === 0) return;
+    const before = this.scope.hook;
+    this.scope.hook = name;
+    try {
+      for (const { owner, run } of list) {
+        const result = run(...args);
+        if (!isPromise(result)) continue;
+        // Nobody waits for it any more, so its own failure must not end the process as unhandled.
+        result.catch(() => {});
+        throw new LightningError(
+          'HOOK_ASYNC',
+          `${owner}.${name} returned a promise, but it runs inside a training step, which does not wait. Make it synchronous, ` +
+            'or do the waiting part in onTrainBatchEnd.',
+        );
+      }
+    } finally {
+      this.scope.hook = before;
+    }
+  }
+
+  /** Calls every listener even when some fail, and returns what they threw. */
+  async callAll<Name extends HookName>(name: Name, ...args: HookArguments<Name>): Promise<unknown[]> {
+    const errors: unknown[] = [];
+    for (const listener of this.listeners[name]) {
+      try {
+        await this.callFrom([listener], name, args);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    return errors;
+  }
+
+  /** Runs `fn` as the hook `name`, for what may be logged in it. */
+  inScope<T>(name: string, fn: () => T): T {
+    const before = this.scope.hook;
+    this.scope.hook = name;
+    let result: T;
+    try {
+      result = fn();
+    } catch (error) {
+      this.scope.hook = before;
+      throw error;
+    }
+    if (!isPromise(result)) {
+      this.scope.hook = before;
+      return result;
+    }
+    return result.finally(() => {
+      this.scope.hook = before;
+    }) as T;
+  }
+
+  private callFrom(list: readonly Listener[], name: HookName, args: readonly unknown[]): Promise<void> | undefined {
+    const before = this.scope.hook;
+    let pending: Promise<void> | undefined;
+    this.scope.hook = name;
+    try {
+      for (let index = 0; index < list.length; index += 1) {
+        const result = list[index]!.run(...args);
+        if (!isPromise(result)) continue;
+        pending = this.finishAsync(result, list, index + 1, args, before);
+        return pending;
+      }
+    } finally {
+      if (pending === undefined) this.scope.hook = before;
+    }
+    return undefined;
+  }
+
+  private async finishAsync(
+    first: Promise<unknown>,
+    list: readonly Listener[],
+    next: number,
+    args: readonly unknown[],
+    before: string | null,
+  ): Promise<void> {
+    try {
+      await first;
+      for (let index = next; index < list.length; index += 1) await list[index]!.run(...args);
+    } finally {
+      this.scope.hook = before;
+    }
+  }
+}
+
+/** Whether something must be awaited. */
+export function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+function listen(owner: object, name: HookName, leading: readonly unknown[]): Listener[] {
+  const hook: unknown = (owner as Record<string, unknown>)[name];
+  if (hook === undefined || hook === null) return [];
+  const ownerName = owner.constructor.name;
+  if (typeof hook !== 'function') {
+    throw new LightningError('HOOK_INVALID', `${ownerName}.${name} is ${describe(hook)}; a hook must be a function.`);
+  }
+  return [{ owner: ownerName, run: (hook as HookFunction).bind(owner, ...leading) }];
+}
+
+function refuseRemovedHooks(owner: object): void {
+  for (const [name, replacement] of Object.entries(removedHooks)) {
+    if (typeof (owner as Record<string, unknown>)[name] !== 'function') continue;
+    throw new LightningError(
+      'HOOK_REMOVED',
+      `${owner.constructor.name}.${name} is never called: that hook no longer exists. Use ${replacement}.`,
+    );
+  }
+}

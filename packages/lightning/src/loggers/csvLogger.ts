@@ -1,0 +1,131 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { warn } from '@lightning-ts/torch';
+import { LightningError } from '../errors.js';
+import { readHparams, writeHparams } from './hparamsYaml.js';
+import { Logger } from './logger.js';
+import { MetricsFile } from './metricsFile.js';
+import { nextVersion } from './versionScan.js';
+
+export interface CSVLoggerOptions {
+  /** Folder of the experiment inside `saveDir`, default `lightning_logs`; null or `''` for none. */
+  readonly name?: string | null;
+  /** A number gives the folder `version_<n>`, a string the folder of that name. Default: the next free number. */
+  readonly version?: number | string | null;
+  /** Put before every metric's name, joined by `-`. Default none. */
+  readonly prefix?: string;
+  /** Rows reach the file when (step + 1) is a multiple of this, and soon after every `save`. Default 100. */
+  readonly flushLogsEveryNSteps?: number;
+}
+
+/**
+ * Logs to `<saveDir>/<name>/version_<n>/metrics.csv`, and hyperparameters to `hparams.yaml` beside it.
+ *
+ * Every call of `logMetrics` is a row of its own; a file left there by an earlier run is replaced.
+ */
+export class CSVLogger extends Logger {
+  readonly name: string;
+  private readonly directory: string;
+  private readonly prefix: string;
+  private readonly flushLogsEveryNSteps: number;
+  private chosenVersion: number | string | null;
+  private file: MetricsFile | null = null;
+  private hparams: Record<string, unknown> | null = null;
+
+  /** @throws LightningError OPTION_INVALID for a `flushLogsEveryNSteps` that is not a whole number from 1 up */
+  constructor(saveDir: string, options: CSVLoggerOptions = {}) {
+    super();
+    const { name = 'lightning_logs', version = null, prefix = '', flushLogsEveryNSteps = 100 } = options;
+    if (!Number.isInteger(flushLogsEveryNSteps) || flushLogsEveryNSteps < 1) {
+      throw new LightningError(
+        'OPTION_INVALID',
+        `CSVLogger: flushLogsEveryNSteps is ${String(flushLogsEveryNSteps)}. Use a whole number from 1 up.`,
+      );
+    }
+    this.directory = saveDir;
+    this.name = name ?? '';
+    this.prefix = prefix;
+    this.chosenVersion = version;
+    this.flushLogsEveryNSteps = flushLogsEveryNSteps;
+  }
+
+  override get saveDir(): string {
+    return this.directory;
+  }
+
+  /** The folder of all versions. */
+  override get rootDir(): string {
+    return join(this.saveDir, this.name);
+  }
+
+  /** Looked up once, when first asked for. */
+  override get version(): number | string {
+    this.chosenVersion ??= nextVersion(this.rootDir);
+    return this.chosenVersion;
+  }
+
+  override get logDir(): string {
+    const { version } = this;
+    return join(this.rootDir, typeof version === 'number' ? `version_${version}` : version);
+  }
+
+  /** The file of this run; made, with its folder, when first asked for. */
+  override get experiment(): MetricsFile {
+    this.file ??= this.openFile();
+    return this.file;
+  }
+
+  /** @param step default: the number of rows not yet written */
+  logMetrics(metrics: Readonly<Record<string, number>>, step: number | null = null): void {
+    const file = this.experiment;
+    const rowStep = step ?? file.pending;
+    const row: Record<string, number> = {};
+    for (const key in metrics) row[this.prefix === '' ? key : `${this.prefix}-${key}`] = this.checked(key, metrics[key]);
+    row.step = rowStep;
+    file.add(row);
+    if ((rowStep + 1) % this.flushLogsEveryNSteps === 0) file.write();
+  }
+
+  /** Merges `params` into what was logged before; they reach `hparams.yaml` with the next `save`. */
+  logHyperparams(params: Readonly<Record<string, unknown>>): void {
+    this.hparams = { ...(this.hparams ?? readHparams(this.hparamsPath)), ...params };
+    this.save();
+  }
+
+  /** Rows reach the file within 0.2 s, hyperparameters at once. */
+  override save(): void {
+    this.file?.requestWrite();
+    if (this.hparams === null) return;
+    mkdirSync(this.logDir, { recursive: true });
+    writeHparams(this.hparamsPath, this.hparams);
+    this.hparams = null;
+  }
+
+  override finalize(_status: string): void {
+    this.save();
+    this.file?.close();
+  }
+
+  private get hparamsPath(): string {
+    return join(this.logDir, 'hparams.yaml');
+  }
+
+  private openFile(): MetricsFile {
+    const { logDir } = this;
+    const path = join(logDir, 'metrics.csv');
+    if (existsSync(logDir) && readdirSync(logDir).length > 0) {
+      warn('LOG_DIRECTORY_NOT_EMPTY', `Log directory ${logDir} exists and is not empty; an existing metrics.csv in it is replaced.`);
+    }
+    mkdirSync(logDir, { recursive: true });
+    rmSync(path, { force: true });
+    return new MetricsFile(path);
+  }
+
+  private checked(key: string, value: number | undefined): number {
+    if (typeof value === 'number') return value;
+    throw new LightningError(
+      'LOGGER_VALUE',
+      `CSVLogger: '${key}' is ${value === null ? 'null' : typeof value}, but only numbers fit in metrics.csv. Pass a number.`,
+    );
+  }
+}

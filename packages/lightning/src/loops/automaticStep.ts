@@ -1,0 +1,176 @@
+import { type Tensor, warn } from '@lightning-ts/torch';
+import { LightningError } from '../errors.js';
+import { isPromise } from '../hooks/hookTable.js';
+import type { StepOutputs } from '../hooks/trainerHooks.js';
+import { count } from './progress.js';
+import type { FitRun, TrainStep } from './run.js';
+import { lossOf, stepOutputs } from './stepOutput.js';
+
+/** Carries the promise of a `trainingStep` that turned out to be asynchronous out of the optimizer's closure. */
+class AsyncStepFound {
+  constructor(readonly output: Promise<unknown>) {}
+}
+
+/**
+ * One batch of automatic optimization: forward, clear the gradients, backward, and the update when the accumulation window
+ * closes. Everything before the update happens inside the optimizer's closure, which some optimizers run several times.
+ *
+ * One object serves the whole run, so that a step makes no closures.
+ */
+export class AutomaticStep implements TrainStep {
+  private batch: unknown = null;
+  private batchIdx = 0;
+  private opensWindow = true;
+  /** Batches in the accumulation window, by which the loss is divided. */
+  private windowLength = 1;
+  private output: unknown = null;
+  private loss: Tensor | null = null;
+  private closureRuns = 0;
+  private isAsync: boolean;
+
+  constructor(private readonly run: FitRun) {
+    this.isAsync = run.module.trainingStep!.constructor.name === 'AsyncFunction';
+  }
+
+  takeBatch(batch: unknown, batchIdx: number, isLast: boolean): StepOutputs | Promise<StepOutputs> {
+    const { scope, settings } = this.run;
+    const size = settings.accumulateGradBatches;
+    this.batch = batch;
+    this.batchIdx = batchIdx;
+    this.opensWindow = batchIdx % size === 0;
+    this.windowLength = this.lengthOfWindow(size);
+    const closesWindow = isLast || (batchIdx + 1) % size === 0;
+    if (closesWindow) count(this.run.progress.optimizerStep, 'ready');
+    scope.hook = 'optimizerStep';
+    try {
+      if (this.isAsync) return this.runAsync(closesWindow, this.forward());
+      this.step(closesWindow, this.closure);
+      return this.finish(closesWindow);
+    } catch (error) {
+      if (!(error instanceof AsyncStepFound)) throw error;
+      this.isAsync = true;
+      return this.runAsync(closesWindow, error.output);
+    } finally {
+      if (!this.isAsync) scope.hook = null;
+    }
+  }
+
+  /** Batches whose gradients are in this update, when that is another number than the loss was divided by. */
+  correctWindow(): void {
+    const { settings, optimizers, data } = this.run;
+    const actual = (this.batchIdx % settings.accumulateGradBatches) + 1;
+    if (data.total !== Number.POSITIVE_INFINITY || actual === this.windowLength) return;
+    // Of a stream of unknown length only its end tells that the last window is shorter.
+    const factor = this.windowLength / actual;
+    for (const group of optimizers.only.paramGroups) {
+      for (const parameter of group.params) parameter.grad?.mul_(factor);
+    }
+  }
+
+  private lengthOfWindow(size: number): number {
+    const { total } = this.run.data;
+    if (size === 1 || total === Number.POSITIVE_INFINITY) return size;
+    return Math.min(size, total - (this.batchIdx - (this.batchIdx % size)));
+  }
+
+  /** Runs the closure, in the optimizer's step when the window closes. */
+  private step(closesWindow: boolean, closure: () => Tensor | null): void {
+    const { module, optimizers, progress, strategy } = this.run;
+    this.closureRuns = 0;
+    const optimizer = optimizers[0];
+    if (!closesWindow) strategy.withoutGradSync(closure);
+    else if (optimizer === undefined) closure();
+    else module.optimizerStep(progress.currentEpoch, this.batchIdx, optimizer, closure);
+    if (this.closureRuns > 0) return;
+    throw new LightningError(
+      'CLOSURE_NOT_RUN',
+      `${module.constructor.name}.optimizerStep returned without running its closure, which computes the loss and the gradients. ` +
+        'Its arguments are (epoch, batchIdx, optimizer, closure): call optimizer.step(closure), or closure() yourself.',
+    );
+  }
+
+  private readonly closure = (): Tensor | null => {
+    this.closureRuns += 1;
+    const output = this.forward();
+    if (isPromise(output)) throw new AsyncStepFound(output);
+    return this.backward(output);
+  };
+
+  private forward(): unknown {
+    const { module, precision, scope } = this.run;
+    scope.hook = 'trainingStep';
+    const output = precision.runStep === undefined ? module.trainingStep!(this.batch, this.batchIdx) : precision.runStep(this.callStep);
+    if (!isPromise(output)) scope.hook = 'optimizerStep';
+    return output;
+  }
+
+  private readonly callStep = (): unknown => this.run.module.trainingStep!(this.batch, this.batchIdx);
+
+  private backward(output: unknown): Tensor | null {
+    const { hooks, module } = this.run;
+    this.output = output;
+    this.loss = null;
+    const loss = lossOf(output, module);
+    if (this.opensWindow) this.zeroGrad();
+    if (loss === null) {
+      warn(
+        'TRAINING_STEP_NULL',
+        `${module.constructor.name}.trainingStep returned null: such batches are skipped, and the optimizer steps with the ` +
+          'gradients of the others in the accumulation window, if any.',
+      );
+      return null;
+    }
+    const scaled = this.windowLength === 1 ? loss : loss.div(this.windowLength);
+    this.loss = scaled;
+    hooks.callSync('onBeforeBackward', scaled);
+    this.run.strategy.backward(module, scaled);
+    hooks.callSync('onAfterBackward');
+    return scaled;
+  }
+
+  private zeroGrad(): void {
+    const { hooks, module, optimizers, progress } = this.run;
+    const handle = optimizers[0];
+    if (handle === undefined) return;
+    count(progress.zeroGrad, 'ready');
+    hooks.callSync('onBeforeZeroGrad', handle.optimizer);
+    count(progress.zeroGrad, 'started');
+    module.optimizerZeroGrad(progress.currentEpoch, this.batchIdx, handle.optimizer);
+    count(progress.zeroGrad, 'completed');
+  }
+
+  private finish(closesWindow: boolean): StepOutputs {
+    if (closesWindow) count(this.run.progress.optimizerStep, 'completed');
+    const outputs = this.run.hooks.has('onTrainBatchEnd') ? stepOutputs(this.output, this.loss) : noOutputs;
+    // The graph of a step must not outlive it.
+    this.output = null;
+    this.loss = null;
+    this.batch = null;
+    return outputs;
+  }
+
+  /** The same with a `trainingStep` that has to be awaited: the forward comes before the optimizer's step, not inside it. */
+  private async runAsync(closesWindow: boolean, pending: unknown): Promise<StepOutputs> {
+    const { module, scope } = this.run;
+    try {
+      const output = await pending;
+      scope.hook = 'optimizerStep';
+      this.step(closesWindow, () => {
+        this.closureRuns += 1;
+        if (this.closureRuns > 1) {
+          throw new LightningError(
+            'OPTIMIZATION_MODE',
+            `The optimizer runs its closure several times in a step, but ${module.constructor.name}.trainingStep is async and can be ` +
+              'awaited only once. Make trainingStep synchronous.',
+          );
+        }
+        return this.backward(output);
+      });
+      return this.finish(closesWindow);
+    } finally {
+      scope.hook = null;
+    }
+  }
+}
+
+const noOutputs: StepOutputs = Object.freeze({});

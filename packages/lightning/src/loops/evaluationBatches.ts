@@ -1,0 +1,82 @@
+import { isPromise } from '../hooks/hookTable.js';
+import { interrupted } from './interrupted.js';
+import { evaluationHooks } from './evaluationHooks.js';
+import { count } from './progress.js';
+import type { EvaluationRun } from './run.js';
+
+/** What follows a batch, with what the step returned. */
+export type AfterBatch = (output: unknown, dataloaderIdx: number) => Promise<void> | undefined;
+
+/**
+ * Runs every batch of every loader, one loader after the other, with their hooks.
+ *
+ * The step and the batch hooks run without recording for backward. An async step is awaited, but what it does after its first
+ * await is outside of that: other code runs meanwhile, and would be caught by it.
+ *
+ * @param afterLoader called when a loader is done
+ * @throws LightningError RUN_INTERRUPTED when a signal asks the run to end
+ */
+export async function evaluateBatches(run: EvaluationRun, afterBatch: AfterBatch, afterLoader: (dataloaderIdx: number) => void): Promise<void> {
+  const { breather, control, cursors, hooks, progress, results, resumeAt, scope, step, withoutGrad } = run;
+  const names = evaluationHooks[run.stage];
+  const position = run.position!;
+  let batch: unknown;
+  let batchIdx = 0;
+  let dataloaderIdx = 0;
+  let output: unknown;
+  let pending: Promise<void> | undefined;
+  // Made once: a batch makes no closures.
+  const beginBatch = (): void => {
+    batch = run.transferBatch(batch, dataloaderIdx);
+    results?.setBatch(batch);
+    count(progress.batch, 'ready');
+    pending = hooks.call(names.batchStart, batch, batchIdx, dataloaderIdx);
+  };
+  const runStep = (): void => {
+    scope.hook = names.step;
+    output = step(batch, batchIdx, dataloaderIdx);
+  };
+  const endBatch = (): void => {
+    pending = hooks.call(names.batchEnd, output, batch, batchIdx, dataloaderIdx);
+  };
+  for (let loader = resumeAt?.dataloader_idx ?? 0; loader < cursors.length; loader += 1) {
+    dataloaderIdx = loader;
+    position.dataloaderIdx = loader;
+    position.batchIsDone = true;
+    const cursor = cursors[loader]!;
+    if (results !== null) results.dataloaderIdx = cursors.length > 1 ? loader : null;
+    // The loader that a resumed run continues in is at its place already.
+    if (resumeAt?.dataloader_idx !== loader) cursor.start();
+    for (;;) {
+      const advanced = cursor.advance();
+      if (!(isPromise(advanced) ? await advanced : advanced)) break;
+      ({ batch, batchIdx } = cursor);
+      progress.batch.is_last_batch = cursor.isLast;
+      position.batchIsDone = false;
+      try {
+        withoutGrad(beginBatch);
+        if (pending !== undefined) await pending;
+        count(progress.batch, 'started');
+        withoutGrad(runStep);
+        if (isPromise(output)) output = await output;
+      } finally {
+        scope.hook = null;
+      }
+      count(progress.batch, 'processed');
+      position.batchIsDone = true;
+      withoutGrad(endBatch);
+      if (pending !== undefined) await pending;
+      results?.setBatch(null);
+      count(progress.batch, 'completed');
+      run.seenBatches[loader] = (run.seenBatches[loader] ?? 0) + 1;
+      pending = afterBatch(output, loader);
+      if (pending !== undefined) await pending;
+      output = undefined;
+      const pause = breather.pause();
+      if (pause !== undefined) await pause;
+      if (control.signal !== null) throw interrupted(control.signal);
+    }
+    await cursor.close();
+    afterLoader(loader);
+  }
+}

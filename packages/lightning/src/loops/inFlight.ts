@@ -1,0 +1,130 @@
+import { getRngState, setRngState, Tensor } from '@lightning-ts/torch';
+import type { Metric } from '@lightning-ts/metrics';
+import { LightningError } from '../errors.js';
+import { metricsOf } from '../logging/loggedMetric.js';
+import type { EntryState } from '../logging/resultStore.js';
+import type { CursorState } from './batchCursor.js';
+import { isAccumulating } from './fitDecisions.js';
+import type { FitPhase } from './progress.js';
+import { setLoaderEpoch } from './trainData.js';
+import type { FitRun, SavedEvaluationPosition } from './run.js';
+
+/**
+ * Everything of a run that the reference's checkpoint has no place for and that decides what comes next. With it, a run that
+ * is resumed does bit for bit what the run that was saved did next. Plain data and tensors, as the file keeps them.
+ */
+export interface InFlight {
+  phase: FitPhase;
+  rng: { cpu: Tensor };
+  train_loader: CursorState;
+  validation: (SavedEvaluationPosition & { results: EntryState[]; seen_batches: number[] }) | null;
+  seen_batches: number[];
+  /** What `log` gathered in the epoch so far. */
+  results: EntryState[];
+  epoch_has_ended: boolean;
+  /** The values that callbacks decide by. */
+  metrics: Record<string, Record<string, Tensor>>;
+  /** States of the metric objects that have been updated, by their paths. */
+  metric_states: Record<string, { updates: number; states: Record<string, unknown> }>;
+  /** Gradients that are not used up yet, by the parameters' names. */
+  gradients: Record<string, Tensor> | null;
+}
+
+/** Captures where a run is. Cheap: tensors are shared or copied where they would change. */
+export function captureInFlight(run: FitRun): InFlight {
+  const { data, metrics, module, progress, results } = run;
+  const batchIsDone = progress.phase !== 'batch';
+  return {
+    phase: progress.phase,
+    rng: { cpu: getRngState() },
+    train_loader: data.cursor.state(batchIsDone),
+    validation: captureEvaluation(run),
+    seen_batches: [...(run.evaluation?.seenBatches ?? [])],
+    results: results.stateDict(module),
+    epoch_has_ended: results.epochHasEnded,
+    metrics: metrics.stateDict(),
+    metric_states: captureMetrics(run),
+    gradients: captureGradients(run, batchIsDone),
+  };
+}
+
+/** Puts a fresh run where another one was. The random state comes last, since walking through loaders draws from it. */
+export async function restoreInFlight(run: FitRun, saved: InFlight): Promise<void> {
+  const { data, evaluation, metrics, module, progress, results } = run;
+  run.resumeFrom = null;
+  progress.phase = saved.phase;
+  const { cursor } = data;
+  setLoaderEpoch(cursor.loader, progress.currentEpoch);
+  if (saved.phase === 'epochStart') cursor.restoreBetweenEpochs(saved.train_loader);
+  else await cursor.restore(saved.train_loader);
+  restoreMetrics(run, saved.metric_states);
+  results.loadStateDict(saved.results, module);
+  results.epochHasEnded = saved.epoch_has_ended;
+  metrics.loadStateDict(saved.metrics);
+  if (evaluation !== null) {
+    evaluation.seenBatches.splice(0, evaluation.seenBatches.length, ...saved.seen_batches.map(Number));
+    if (saved.validation !== null) await restoreEvaluation(run, saved.validation);
+  }
+  for (const [name, parameter] of module.namedParameters()) {
+    const gradient = saved.gradients?.[name];
+    if (gradient !== undefined) parameter.grad = gradient.to(parameter.device);
+  }
+  setRngState(saved.rng.cpu);
+}
+
+function captureEvaluation({ evaluation, module }: FitRun): InFlight['validation'] {
+  if (evaluation === null || evaluation.position === null) return null;
+  const { at, batchIsDone, dataloaderIdx } = evaluation.position;
+  const cursor = evaluation.cursors[dataloaderIdx];
+  return {
+    at,
+    dataloader_idx: dataloaderIdx,
+    cursor: at === 'batches' && cursor !== undefined ? cursor.state(batchIsDone) : null,
+    results: evaluation.results!.stateDict(module),
+    seen_batches: [...evaluation.seenBatches],
+  };
+}
+
+async function restoreEvaluation({ evaluation, module }: FitRun, saved: NonNullable<InFlight['validation']>): Promise<void> {
+  evaluation!.resumeAt = saved;
+  evaluation!.results!.loadStateDict(saved.results, module);
+  const cursor = evaluation!.cursors[saved.dataloader_idx];
+  if (saved.cursor !== null && cursor !== undefined) await cursor.restore(saved.cursor);
+}
+
+function captureMetrics({ module }: FitRun): InFlight['metric_states'] {
+  const states: InFlight['metric_states'] = {};
+  for (const [path, metric] of metricsOf(module)) {
+    if (metric.updateCount > 0) states[path] = { updates: metric.updateCount, states: Object.fromEntries(metric.takeStates()) };
+  }
+  return states;
+}
+
+function restoreMetrics({ module }: FitRun, saved: InFlight['metric_states']): void {
+  const metrics = new Map(metricsOf(module));
+  for (const [path, { states, updates }] of Object.entries(saved)) {
+    const metric = metrics.get(path);
+    if (metric === undefined) {
+      throw new LightningError(
+        'CHECKPOINT_INVALID',
+        `The checkpoint was saved while the metric '${path}' was gathering values, but ${module.constructor.name} has none there.`,
+      );
+    }
+    const { device } = module;
+    const moved = Object.entries(states).map(([name, value]) => [name, value instanceof Tensor ? value.to(device) : value] as const);
+    metric.putStates(new Map(moved) as ReturnType<Metric['takeStates']>, updates);
+  }
+}
+
+/** Gradients matter while an accumulation window is open, and always where the user decides when they are cleared. */
+function captureGradients(run: FitRun, batchIsDone: boolean): Record<string, Tensor> | null {
+  const { batchIdx, isLast } = run.data.cursor;
+  const isOpen = batchIsDone && batchIdx >= 0 && run.progress.phase !== 'epochStart' && isAccumulating(run, batchIdx, isLast);
+  if (run.module.automaticOptimization && !isOpen) return null;
+  const gradients: Record<string, Tensor> = {};
+  for (const [name, parameter] of run.module.namedParameters()) {
+    const { grad } = parameter;
+    if (grad !== null) gradients[name] = grad;
+  }
+  return gradients;
+}

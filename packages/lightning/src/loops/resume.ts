@@ -1,0 +1,56 @@
+import { getRngState, warn } from '@lightning-ts/torch';
+import type { InFlight } from './inFlight.js';
+import type { FitPhase } from './progress.js';
+import type { FitRun } from './run.js';
+
+/**
+ * Where to continue from a checkpoint of Python Lightning, which keeps counters only: it has no random state, no loader
+ * positions and no metrics in flight. Which counters are ahead of which tells where it was saved.
+ */
+export function inferPhase(run: FitRun): InFlight {
+  const { batch, epoch, validation } = run.progress;
+  const phase = phaseFromCounters(run);
+  const hasBatchEnded = phase === 'batchEnd' && batch.current.completed < batch.current.processed;
+  const done = batch.current.completed + (hasBatchEnded ? 1 : 0);
+  if (phase !== 'epochStart') {
+    // What was begun and not done is done again.
+    const { current, total } = batch;
+    total.ready = total.ready - current.ready + done;
+    current.ready = done;
+    total.started = total.ready;
+    total.processed = total.ready;
+    total.completed = hasBatchEnded ? total.ready - 1 : total.ready;
+    Object.assign(current, { started: done, processed: done, completed: hasBatchEnded ? done - 1 : done });
+    warn(
+      'RESUME_POSITION',
+      `The checkpoint was saved inside epoch ${epoch.current.completed} by another program. Its first ${done} batches are read and ` +
+        'skipped; shuffling and dropout draw other random numbers than they would have.',
+    );
+  } else epoch.current.ready = epoch.current.started = epoch.current.processed = epoch.current.completed;
+  validation.batch.is_last_batch = false;
+  return {
+    phase,
+    rng: { cpu: getRngState() },
+    train_loader: { done, at_end: phase === 'batchEnd' && batch.is_last_batch, state: null, start_state: null, start_rng: null },
+    validation: null,
+    seen_batches: [],
+    results: [],
+    epoch_has_ended: false,
+    metrics: {},
+    metric_states: {},
+    gradients: null,
+  };
+}
+
+function phaseFromCounters({ progress }: FitRun): FitPhase {
+  const { batch, epoch } = progress;
+  const { current } = epoch;
+  // Saved at the end of an epoch: it counts as done.
+  if (current.processed > current.completed) {
+    epoch.total.completed += 1;
+    current.completed += 1;
+    return 'epochStart';
+  }
+  if (current.started === current.processed) return 'epochStart';
+  return batch.current.processed > batch.current.completed || batch.is_last_batch ? 'batchEnd' : 'batchDone';
+}

@@ -1,0 +1,37 @@
+import type { Metric } from '@lightning-ts/metrics';
+import type { Tensor } from '@lightning-ts/torch';
+
+/** What `log` accepts: a number, a boolean, a tensor with one element, or a metric that is an attribute of the module. */
+export type LoggedValue = number | boolean | Tensor | Metric;
+
+/** How the values of an epoch become one. */
+export type ReduceFx = 'mean' | 'avg' | 'sum' | 'min' | 'max';
+
+/** Where a logged value goes and how it is reduced. */
+export interface LogOptions {
+  /** Show it in the progress bar. Default false. */
+  readonly progBar?: boolean;
+  /** Send it to the loggers. Default true. */
+  readonly logger?: boolean;
+  /** Record the value of each step. Default: true in the hooks of a training batch, false elsewhere. */
+  readonly onStep?: boolean;
+  /** Record the reduction over the epoch. Default: false in the hooks of a training batch, true elsewhere. */
+  readonly onEpoch?: boolean;
+  /** Reduction over the epoch; a mean is weighted by the batch sizes. Default `'mean'`. Metrics reduce themselves. */
+  readonly reduceFx?: ReduceFx;
+  /** Keep the value's autograd graph instead of detaching it. Default false. */
+  readonly enableGraph?: boolean;
+  /** Reduce the value over all processes. Default false. */
+  readonly syncDist?: boolean;
+  /** Add `/dataloader_idx_<i>` to the name when there are several evaluation loaders. Default true. */
+  readonly addDataloaderIdx?: boolean;
+  /** Samples in this batch: the weight of the epoch mean. Default: found in the batch. */
+  readonly batchSize?: number;
+  /** The attribute that holds the metric, as a dotted path. Default: found in the module. */
+  readonly metricAttribute?: string;
+  /** Log on process 0 only, without reduction over processes. Default false. */
+  readonly rankZeroOnly?: boolean;
+}
+
+/** Options of `logDict`: those of `log` that can be the same for several names. */
+export type LogDictOptions = Omit<LogOptions, 'metricAttribute'>;

@@ -1,0 +1,182 @@
+import { version, warn } from '@lightning-ts/torch';
+import type { OptimizerState } from '@lightning-ts/torch/optim';
+import { OrderedDict } from '@lightning-ts/torch/serialize';
+import { LightningError } from '../errors.js';
+import { captureInFlight, type InFlight } from '../loops/inFlight.js';
+import { EvaluationProgress, FitProgress } from '../loops/progress.js';
+import { inferPhase } from '../loops/resume.js';
+import type { FitRun } from '../loops/run.js';
+import type { LightningDataModule } from '../module/dataModule.js';
+import { hparamsOf, isPlainObject, toStored } from '../module/hparams.js';
+import { loadWeights, type ReadCheckpoint } from '../module/loadFromCheckpoint.js';
+import type { LightningModule } from '../module/lightningModule.js';
+import type { CheckpointData } from './checkpointData.js';
+import type { Session } from './session.js';
+import type { Trainer } from './trainer.js';
+
+/** The version of the reference whose file format this is; its readers ask for it. */
+const formatVersion = '2.6.0';
+
+/** What a checkpoint is made of. */
+export interface CheckpointSubject {
+  readonly trainer: Trainer;
+  readonly module: LightningModule;
+  readonly dataModule: LightningDataModule | null;
+  /** The training run in progress or the last one, null when there was none. */
+  readonly fit: FitRun | null;
+  readonly session: Session | null;
+}
+
+/**
+ * Gathers a checkpoint, in the reference's order: base keys, callback states, optimizers, schedulers, precision,
+ * hyperparameters, the data module's state, then the hooks that may add to it.
+ *
+ * @param weightsOnly leaves out what only training needs
+ */
+export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: boolean): Promise<CheckpointData> {
+  const { dataModule, fit, module, session, trainer } = subject;
+  const progress = fit?.progress ?? new FitProgress(!module.automaticOptimization);
+  const checkpoint: CheckpointData = {
+    epoch: progress.currentEpoch,
+    global_step: progress.globalStep,
+    'pytorch-lightning_version': formatVersion,
+    state_dict: new OrderedDict(module.stateDict()),
+    loops: loopStates(progress, trainer),
+  };
+  const ours: Record<string, unknown> = { version: version.lightningTs };
+  if (!weightsOnly) {
+    checkpoint.callbacks = callbackStates(session?.callbacks ?? trainer.callbacks);
+    checkpoint.optimizer_states = fit === null ? [] : optimizerStates(fit);
+    checkpoint.lr_schedulers = fit === null ? [] : fit.schedulers.configs.map(({ scheduler }) => scheduler.stateDict());
+    const { precision } = fit ?? {};
+    if (precision?.stateKey !== undefined && precision.stateDict !== undefined) checkpoint[precision.stateKey] = precision.stateDict();
+    if (fit !== null) ours.in_flight = fit.cutOff ?? captureInFlight(fit);
+  }
+  addHyperparameters(checkpoint, ours, module, dataModule);
+  const dataState = dataModule?.stateDict() ?? {};
+  if (dataModule !== null && Object.keys(dataState).length > 0) checkpoint[dataModule.constructor.name] = dataState;
+  checkpoint.lightning_ts = ours;
+  if (!weightsOnly) await session?.hooks.call('onSaveCheckpoint', checkpoint);
+  else await module.onSaveCheckpoint?.(checkpoint);
+  return checkpoint;
+}
+
+function loopStates(progress: FitProgress, trainer: Trainer): Record<string, unknown> {
+  const idle = new EvaluationProgress().stateDict();
+  const { is_last_batch: _, ...predictProgress } = idle.batch_progress as Record<string, unknown>;
+  return {
+    fit_loop: progress.stateDict(),
+    validate_loop: trainer.evaluationProgress.validate.stateDict(),
+    test_loop: trainer.evaluationProgress.test.stateDict(),
+    predict_loop: { state_dict: {}, batch_progress: predictProgress },
+  };
+}
+
+function callbackStates(callbacks: Trainer['callbacks']): Record<string, unknown> {
+  const states: Record<string, unknown> = {};
+  for (const callback of callbacks) {
+    const state = callback.stateDict();
+    if (Object.keys(state).length > 0) states[callback.stateKey] = state;
+  }
+  return states;
+}
+
+function optimizerStates({ optimizers }: FitRun): OptimizerState[] {
+  // The reference keeps one empty state for a module that trains without an optimizer.
+  return optimizers.length === 0 ? [{} as OptimizerState] : Array.from(optimizers, (handle) => handle.stateDict());
+}
+
+function addHyperparameters(
+  checkpoint: CheckpointData,
+  ours: Record<string, unknown>,
+  module: LightningModule,
+  dataModule: LightningDataModule | null,
+): void {
+  const add = (owner: object, prefix: 'hparams_name' | 'datamodule_hparams_name', key: 'hyper_parameters' | 'datamodule_hyper_parameters', namesKey: string) => {
+    const { dropped, names, stored } = toStored(hparamsOf(owner).values);
+    for (const name of dropped) {
+      warn(
+        'HPARAMS_NOT_STORED',
+        `The hyperparameter '${name}' of ${owner.constructor.name} cannot be stored in a checkpoint, which holds plain data and tensors. ` +
+          `Leave it out with saveHyperparameters(options, { ignore: ['${name}'] }), and give it to loadFromCheckpoint.`,
+      );
+    }
+    if (Object.keys(stored).length === 0) return;
+    checkpoint[prefix] = 'kwargs';
+    checkpoint[key] = stored;
+    ours[namesKey] = names;
+  };
+  add(module, 'hparams_name', 'hyper_parameters', 'hparams_names');
+  if (dataModule !== null) add(dataModule, 'datamodule_hparams_name', 'datamodule_hyper_parameters', 'datamodule_hparams_names');
+}
+
+/** Puts the weights, the data module's state and, for training, the callbacks' states back. */
+export async function restoreModule(session: Session, checkpoint: ReadCheckpoint, path: string): Promise<void> {
+  const { callbacks, dataModule, hooks, module, stage } = session;
+  const isFit = stage === 'fit';
+  if (isFit) {
+    // The module's hook comes first, then its weights, then the callbacks: the table has the first and the last together.
+    await module.onLoadCheckpoint?.(checkpoint as never);
+    loadWeights(module, checkpoint, path, module.strictLoading);
+  } else {
+    await module.onLoadCheckpoint?.(checkpoint as never);
+    loadWeights(module, checkpoint, path, module.strictLoading);
+  }
+  const dataState = dataModule === null ? undefined : checkpoint[dataModule.constructor.name];
+  if (dataModule !== null && isPlainObject(dataState)) dataModule.loadStateDict(dataState);
+  if (!isFit) return;
+  for (const callback of callbacks) await callback.onLoadCheckpoint?.(session.trainer, module, checkpoint as never);
+  const states = isPlainObject(checkpoint.callbacks) ? checkpoint.callbacks : {};
+  const unused = new Set(Object.keys(states));
+  for (const callback of callbacks) {
+    const state = states[callback.stateKey];
+    if (!isPlainObject(state)) continue;
+    unused.delete(callback.stateKey);
+    callback.loadStateDict(state);
+  }
+  void hooks;
+  if (unused.size > 0) {
+    warn('CALLBACK_STATE_UNUSED', `The checkpoint has states of callbacks that this Trainer does not have: ${[...unused].join(', ')}.`);
+  }
+}
+
+/**
+ * Puts optimizers, schedulers and counters back, and tells the run where to go on.
+ *
+ * @throws LightningError CHECKPOINT_INVALID for a file without them, or one that does not fit
+ */
+export function restoreFit(run: FitRun, checkpoint: ReadCheckpoint, path: string): void {
+  const { optimizers, precision, progress, schedulers, settings } = run;
+  const { lr_schedulers, optimizer_states } = checkpoint;
+  if (!Array.isArray(optimizer_states) || !Array.isArray(lr_schedulers)) {
+    throw new LightningError(
+      'CHECKPOINT_INVALID',
+      `'${path}' has weights but no optimizer states, so training cannot continue from it. Load its weights with ` +
+        'loadFromCheckpoint and start a new run, or use a checkpoint saved without weightsOnly.',
+    );
+  }
+  const saved = optimizer_states.filter((state) => !isPlainObject(state) || Object.keys(state).length > 0);
+  if (saved.length !== optimizers.length || lr_schedulers.length !== schedulers.configs.length) {
+    throw new LightningError(
+      'CHECKPOINT_INVALID',
+      `'${path}' has ${saved.length} optimizers and ${lr_schedulers.length} schedulers, but configureOptimizers returned ` +
+        `${optimizers.length} and ${schedulers.configs.length}. Configure them as they were.`,
+    );
+  }
+  optimizers.forEach((handle, index) => handle.loadStateDict(saved[index] as OptimizerState));
+  schedulers.configs.forEach(({ scheduler }, index) => scheduler.loadStateDict(lr_schedulers[index]));
+  if (precision.stateKey !== undefined) {
+    const state = checkpoint[precision.stateKey];
+    if (isPlainObject(state)) precision.loadStateDict?.(state);
+  }
+  const loops = isPlainObject(checkpoint.loops) ? checkpoint.loops : {};
+  if (isPlainObject(loops.fit_loop)) progress.loadStateDict(loops.fit_loop);
+  const ours = isPlainObject(checkpoint.lightning_ts) ? checkpoint.lightning_ts : {};
+  run.resumeFrom = isPlainObject(ours.in_flight) ? (ours.in_flight as unknown as InFlight) : inferPhase(run);
+  if (progress.currentEpoch > settings.maxEpochs) {
+    throw new LightningError(
+      'OPTION_CONFLICT',
+      `'${path}' was saved in epoch ${progress.currentEpoch}, but maxEpochs is ${settings.maxEpochs}. Raise maxEpochs to train on.`,
+    );
+  }
+}

@@ -1,0 +1,126 @@
+import { LightningError } from '../errors.js';
+import { ResultStore } from '../logging/resultStore.js';
+import { AutomaticStep } from '../loops/automaticStep.js';
+import type { ConfiguredOptimizers } from '../loops/configureOptimizers.js';
+import { LightningOptimizer, OptimizerList, type OptimizerHost } from '../loops/lightningOptimizer.js';
+import { ManualStep } from '../loops/manualStep.js';
+import { count, FitProgress } from '../loops/progress.js';
+import type { EvaluationRun, FitRun, FitSettings, Run } from '../loops/run.js';
+import { SchedulerList } from '../loops/schedulers.js';
+import type { TrainData } from '../loops/trainData.js';
+import { type CheckInterval, ValidationSchedule } from '../loops/validationSchedule.js';
+import type { LightningModule } from '../module/lightningModule.js';
+import type { ResolvedOptions } from './resolveOptions.js';
+
+/** The parts of a training run that are made before it. */
+export interface FitParts {
+  readonly settings: FitSettings;
+  readonly configured: ConfiguredOptimizers;
+  readonly data: TrainData;
+  readonly evaluation: EvaluationRun | null;
+  readonly schedule: ValidationSchedule | null;
+  readonly progress: FitProgress;
+}
+
+/** Puts a training run together. */
+export function fitRun(run: Run, parts: FitParts): FitRun {
+  const { module, metrics, precision, scope } = run;
+  const { configured, data, evaluation, progress, schedule, settings } = parts;
+  const optimizers = new OptimizerList();
+  const assembled = {
+    ...run,
+    settings,
+    progress,
+    data,
+    optimizers,
+    schedulers: new SchedulerList(module.automaticOptimization ? configured.schedulers : [], module, progress, metrics),
+    results: new ResultStore(scope, true),
+    validation: schedule,
+    evaluation,
+    resumeFrom: null,
+    cutOff: null,
+  };
+  const complete = assembled as typeof assembled & { step: FitRun['step'] };
+  const automatic = module.automaticOptimization ? new AutomaticStep(complete) : null;
+  complete.step = automatic ?? new ManualStep(complete);
+  const host: OptimizerHost = {
+    isManual: automatic === null,
+    precisionStep: precision.optimizerStep?.bind(precision) ?? null,
+    countManualStep: (phase) => count(progress.manualStep, phase),
+    beforeUpdate: ({ optimizer }) => {
+      automatic?.correctWindow();
+      run.hooks.callSync('onBeforeOptimizerStep', optimizer);
+      if (automatic !== null) module.configureGradientClipping(optimizer, settings.gradientClipVal, settings.gradientClipAlgorithm);
+    },
+  };
+  for (const optimizer of configured.optimizers) optimizers.push(new LightningOptimizer(optimizer, host));
+  return complete;
+}
+
+/**
+ * Checks that a module can be trained with the options.
+ *
+ * @throws LightningError NO_TRAINING_STEP, NO_CONFIGURE_OPTIMIZERS, OPTION_CONFLICT
+ */
+export function checkTrainable(module: LightningModule, options: ResolvedOptions): void {
+  const name = module.constructor.name;
+  if (module.trainingStep === undefined) {
+    throw new LightningError('NO_TRAINING_STEP', `${name} has no trainingStep. Write trainingStep(batch, batchIdx) that returns the loss.`);
+  }
+  if (module.configureOptimizers === undefined) {
+    throw new LightningError(
+      'NO_CONFIGURE_OPTIMIZERS',
+      `${name} has no configureOptimizers. Return an optimizer from it, for example new Adam(this.parameters(), { lr: 1e-3 }).`,
+    );
+  }
+  if (module.automaticOptimization) return;
+  if (options.accumulateGradBatches !== 1) {
+    throw new LightningError(
+      'OPTION_CONFLICT',
+      `accumulateGradBatches is ${options.accumulateGradBatches}, but ${name} turns automatic optimization off, so nothing ` +
+        `accumulates. Remove the option, or step every ${options.accumulateGradBatches} batches in trainingStep.`,
+    );
+  }
+  if (options.gradientClipVal !== null && options.gradientClipVal > 0) {
+    throw new LightningError(
+      'OPTION_CONFLICT',
+      `gradientClipVal is ${options.gradientClipVal}, but ${name} turns automatic optimization off, so nothing is clipped. Remove ` +
+        'the option, and call this.clipGradients in trainingStep.',
+    );
+  }
+}
+
+/**
+ * When to validate inside training.
+ *
+ * @param trainBatches batches in a training epoch; `Infinity` when unknown
+ * @throws LightningError LOADER_LENGTH when the interval does not fit the epoch
+ */
+export function validationSchedule(
+  interval: CheckInterval,
+  everyNEpoch: number | null,
+  trainBatches: number,
+  validate: () => Promise<void>,
+): ValidationSchedule {
+  if ('milliseconds' in interval) return new ValidationSchedule(1, everyNEpoch, interval.milliseconds, validate);
+  if ('batches' in interval) {
+    if (everyNEpoch !== null && interval.batches > trainBatches) {
+      throw new LightningError(
+        'LOADER_LENGTH',
+        `valCheckInterval is ${interval.batches} batches, but an epoch has ${trainBatches}, so validation would never run. Make it ` +
+          'smaller, or set checkValEveryNEpoch to null to count on across epochs.',
+      );
+    }
+    return new ValidationSchedule(interval.batches, everyNEpoch, null, validate);
+  }
+  const { fraction } = interval;
+  if (fraction === 1) return new ValidationSchedule(Number.POSITIVE_INFINITY, everyNEpoch, null, validate);
+  if (trainBatches === Number.POSITIVE_INFINITY) {
+    throw new LightningError(
+      'LOADER_LENGTH',
+      'valCheckInterval is a part of an epoch, but the training loader does not know how many batches it has. Use { batches: n }.',
+    );
+  }
+  return new ValidationSchedule(Math.max(1, Math.floor(trainBatches * fraction)), everyNEpoch, null, validate);
+}
+

@@ -1,0 +1,83 @@
+import type { Callback } from '../callbacks/callback.js';
+import type { Duration } from '../callbacks/duration.js';
+import type { Logger } from '../loggers/logger.js';
+import type { GradientClipAlgorithm } from '../module/lightningModule.js';
+import type { PrecisionOption } from '../precision/precision.js';
+import type { Strategy } from '../strategies/strategy.js';
+
+/**
+ * How many batches. An integer from 2 up counts batches, a number between 0 and 1 is a part, `'25%'`, `{ batches: 1 }` and
+ * `{ fraction: 1 }` say it outright; 0 is none. A bare `1` means one batch for limits and `overfitBatches`, and once an epoch
+ * for `valCheckInterval`.
+ */
+export type Amount = number | `${number}%` | { readonly batches: number } | { readonly fraction: number };
+
+/** Where to compute. */
+export type AcceleratorName = 'auto' | 'cpu' | 'gpu' | 'cuda' | 'mps';
+
+/** Everything a Trainer can be told. All are optional; an unknown name is an error. */
+export interface TrainerOptions {
+  /** The kind of device. Default `'auto'`: the best one that is there. */
+  readonly accelerator?: AcceleratorName;
+  /** How many devices (`1`, `'1'`), which ones (`[0]`), or `'auto'`. This version runs on one. Default `'auto'`. */
+  readonly devices?: number | string | readonly number[];
+  /** How devices and processes work together. Default `'auto'`: a single device. */
+  readonly strategy?: 'auto' | 'single_device' | Strategy;
+  /** The element type to compute in. Default `'32-true'`. */
+  readonly precision?: PrecisionOption;
+  /** Where metrics go: a logger, several, `true` for a CSVLogger in `defaultRootDir`, `false` for none. Default true. */
+  readonly logger?: Logger | readonly Logger[] | boolean;
+  readonly callbacks?: Callback | readonly Callback[];
+  /** Runs one batch (or that many) of everything, without loggers and checkpoints, to find mistakes. Default false. */
+  readonly fastDevRun?: boolean | number;
+  /** Epochs to train; -1 for no limit. Default 1000, or no limit when `maxSteps` or `maxTime` is given. */
+  readonly maxEpochs?: number;
+  /** Epochs to train before a wish to stop is followed. Default: none, or 1 when `minSteps` is given. */
+  readonly minEpochs?: number;
+  /** Optimizer steps to train; -1 for no limit. Default -1. */
+  readonly maxSteps?: number;
+  /** Optimizer steps to train before a wish to stop is followed. Default: none. */
+  readonly minSteps?: number;
+  /** Time to train: `'DD:HH:MM:SS'` or `{ hours: 8 }`. Default: no limit. */
+  readonly maxTime?: Duration;
+  /** Batches of an epoch to train on. Default: all. */
+  readonly limitTrainBatches?: Amount;
+  /** Batches of each validation loader. Default: all. */
+  readonly limitValBatches?: Amount;
+  /** Batches of each test loader. Default: all. */
+  readonly limitTestBatches?: Amount;
+  /** Batches of each prediction loader. Default: all. */
+  readonly limitPredictBatches?: Amount;
+  /** Trains and validates on the same few batches, unshuffled, to see whether the model can fit them. Default 0: off. */
+  readonly overfitBatches?: Amount;
+  /** How often to validate inside an epoch: batches, a part of the epoch, or a time span. Default: once, at the end. */
+  readonly valCheckInterval?: Amount | Duration;
+  /** Validate in every n-th epoch; null counts `valCheckInterval`'s batches on across epochs. Default 1. */
+  readonly checkValEveryNEpoch?: number | null;
+  /** Validation batches to run before training, to find mistakes early; -1 for all. Default 2. */
+  readonly numSanityValSteps?: number;
+  /** Optimizer steps between two rows of step values; 0 for none. Default 50. */
+  readonly logEveryNSteps?: number;
+  /** Whether a ModelCheckpoint is added when none is given. Default true. */
+  readonly enableCheckpointing?: boolean;
+  /** Whether a ProgressBar is added when none is given. Default true. */
+  readonly enableProgressBar?: boolean;
+  /** Whether a ModelSummary is added when none is given. Default true. */
+  readonly enableModelSummary?: boolean;
+  /** Batches whose gradients are added up for one optimizer step. Default 1. */
+  readonly accumulateGradBatches?: number;
+  /** The norm or value gradients are clipped to; null for no clipping. Default null. */
+  readonly gradientClipVal?: number | null;
+  /** Default `'norm'`. */
+  readonly gradientClipAlgorithm?: GradientClipAlgorithm;
+  /** Only operators that always give the same results; `'warn'` lets the others pass with a warning. Default false. */
+  readonly deterministic?: boolean | 'warn';
+  /** Whether validate, test and predict use inference mode rather than no-grad. Default true. */
+  readonly inferenceMode?: boolean;
+  /** Nothing but training: no logger, checkpoints, progress bar, summary, sanity check or step rows. Default false. */
+  readonly barebones?: boolean;
+  /** Where loggers and checkpoints go when they are not told. Default: the working folder. */
+  readonly defaultRootDir?: string;
+  /** Ask for new train and validation loaders after every n epochs; 0: never. Default 0. */
+  readonly reloadDataloadersEveryNEpochs?: number;
+}

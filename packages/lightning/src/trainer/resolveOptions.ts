@@ -1,0 +1,192 @@
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { warn } from '@lightning-ts/torch';
+import { Callback } from '../callbacks/callback.js';
+import { type Duration, parseDuration } from '../callbacks/duration.js';
+import { LightningError } from '../errors.js';
+import { Logger } from '../loggers/logger.js';
+import type { ResolvedAmount } from '../loops/limits.js';
+import type { FitSettings } from '../loops/run.js';
+import type { CheckInterval } from '../loops/validationSchedule.js';
+import { describe } from '../module/hparams.js';
+import { type PrecisionName, precisionName } from '../precision/precision.js';
+import type { Strategy } from '../strategies/strategy.js';
+import { amountSize, resolveAmount, resolveCheckInterval } from './amounts.js';
+import { checkOptionNames } from './optionNames.js';
+import { resolveStrategy } from './resolveStrategy.js';
+import type { Amount, TrainerOptions } from './options.js';
+
+/** Options with every default filled in. Unlimited counts are `Infinity`. */
+export interface ResolvedOptions extends Readonly<Omit<FitSettings, 'fastDevRun'>> {
+  readonly strategy: Strategy;
+  readonly precision: PrecisionName;
+  /** True: the default logger. */
+  readonly logger: readonly Logger[] | true;
+  readonly callbacks: readonly Callback[];
+  /** Batches of a trial run, 0 for a real one. */
+  readonly fastDevRun: number;
+  readonly maxTime: Duration | null;
+  readonly limitTrainBatches: ResolvedAmount;
+  readonly limitValBatches: ResolvedAmount;
+  readonly limitTestBatches: ResolvedAmount;
+  readonly limitPredictBatches: ResolvedAmount;
+  readonly overfitBatches: ResolvedAmount | null;
+  readonly valCheckInterval: CheckInterval;
+  readonly checkValEveryNEpoch: number | null;
+  readonly numSanityValSteps: number;
+  readonly enableCheckpointing: boolean;
+  readonly enableProgressBar: boolean;
+  readonly enableModelSummary: boolean;
+  readonly deterministic: boolean | 'warn';
+  readonly inferenceMode: boolean;
+  readonly barebones: boolean;
+  readonly defaultRootDir: string;
+  readonly reloadDataloadersEveryNEpochs: number;
+}
+
+const all: ResolvedAmount = { fraction: 1 };
+
+/**
+ * Checks every option, fills in the defaults and applies the modes.
+ *
+ * @throws LightningError OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, OPTION_UNAVAILABLE
+ */
+export function resolveOptions(given: TrainerOptions): ResolvedOptions {
+  checkOptionNames(given);
+  const { barebones = false } = given;
+  boolean('barebones', barebones);
+  if (barebones) refuseWithBarebones(given);
+  const fastDevRun = resolveFastDevRun(given.fastDevRun ?? false);
+  const overfit = resolveAmount(given.overfitBatches ?? 0, 'overfitBatches');
+  const overfitBatches = amountSize(overfit) > 0 ? overfit : null;
+  const limit = (name: 'limitTrainBatches' | 'limitValBatches' | 'limitTestBatches' | 'limitPredictBatches'): ResolvedAmount => {
+    const own = given[name] === undefined ? all : resolveAmount(given[name] as Amount, name);
+    const overfits = overfitBatches !== null && (name === 'limitTrainBatches' || name === 'limitValBatches');
+    if (overfits) return overfitBatches;
+    return fastDevRun > 0 ? { batches: fastDevRun } : own;
+  };
+  const valCheckInterval = given.valCheckInterval === undefined ? all : resolveCheckInterval(given.valCheckInterval);
+  const checkValEveryNEpoch = given.checkValEveryNEpoch === undefined ? 1 : given.checkValEveryNEpoch;
+  if (checkValEveryNEpoch !== null) integer('checkValEveryNEpoch', checkValEveryNEpoch, 1);
+  else if ('fraction' in valCheckInterval) {
+    throw new LightningError(
+      'OPTION_CONFLICT',
+      'checkValEveryNEpoch is null, which counts the batches between validations on across epochs, but valCheckInterval is a part ' +
+        'of an epoch. Set valCheckInterval to a number of batches or a time span.',
+    );
+  }
+  const sanity = integer('numSanityValSteps', given.numSanityValSteps ?? (barebones ? 0 : 2), -1);
+  const isTrial = fastDevRun > 0;
+  return Object.freeze({
+    strategy: resolveStrategy(given),
+    precision: precisionName(given.precision ?? '32-true'),
+    logger: resolveLoggers(given.logger ?? !barebones),
+    callbacks: resolveCallbacks(given.callbacks ?? []),
+    fastDevRun,
+    ...resolveLimits(given, fastDevRun),
+    maxTime: resolveMaxTime(given.maxTime),
+    limitTrainBatches: limit('limitTrainBatches'),
+    limitValBatches: limit('limitValBatches'),
+    limitTestBatches: limit('limitTestBatches'),
+    limitPredictBatches: limit('limitPredictBatches'),
+    overfitBatches,
+    valCheckInterval: isTrial ? all : valCheckInterval,
+    checkValEveryNEpoch: isTrial ? 1 : checkValEveryNEpoch,
+    numSanityValSteps: isTrial ? 0 : sanity === -1 ? Number.POSITIVE_INFINITY : sanity,
+    logEveryNSteps: integer('logEveryNSteps', given.logEveryNSteps ?? (barebones ? 0 : 50), 0),
+    enableCheckpointing: boolean('enableCheckpointing', given.enableCheckpointing ?? !barebones),
+    enableProgressBar: boolean('enableProgressBar', given.enableProgressBar ?? !barebones),
+    enableModelSummary: boolean('enableModelSummary', given.enableModelSummary ?? !barebones),
+    accumulateGradBatches: integer('accumulateGradBatches', given.accumulateGradBatches ?? 1, 1),
+    gradientClipVal: resolveClipValue(given.gradientClipVal ?? null),
+    gradientClipAlgorithm: oneOf('gradientClipAlgorithm', given.gradientClipAlgorithm ?? 'norm', ['norm', 'value']),
+    deterministic: given.deterministic === 'warn' ? 'warn' : boolean('deterministic', given.deterministic ?? false),
+    inferenceMode: boolean('inferenceMode', given.inferenceMode ?? true),
+    barebones,
+    defaultRootDir: resolveFolder(given.defaultRootDir ?? '.'),
+    reloadDataloadersEveryNEpochs: integer('reloadDataloadersEveryNEpochs', given.reloadDataloadersEveryNEpochs ?? 0, 0),
+  } satisfies ResolvedOptions);
+}
+
+function resolveLimits(given: TrainerOptions, fastDevRun: number): Pick<FitSettings, 'maxEpochs' | 'minEpochs' | 'maxSteps' | 'minSteps'> {
+  const unlimited = (value: number): number => (value === -1 ? Number.POSITIVE_INFINITY : value);
+  const minSteps = integer('minSteps', given.minSteps ?? 0, 0);
+  const minEpochs = integer('minEpochs', given.minEpochs ?? (minSteps > 0 ? 1 : 0), 0);
+  const maxSteps = unlimited(integer('maxSteps', given.maxSteps ?? -1, -1));
+  const hasOtherLimit = maxSteps !== Number.POSITIVE_INFINITY || given.maxTime !== undefined;
+  if (given.maxEpochs === undefined && !hasOtherLimit && fastDevRun === 0) {
+    warn('MAX_EPOCHS_DEFAULT', 'No limit for training was given, so it stops after 1000 epochs. Set maxEpochs, or -1 for no limit.');
+  }
+  const maxEpochs = unlimited(integer('maxEpochs', given.maxEpochs ?? (hasOtherLimit ? -1 : 1000), -1));
+  if (fastDevRun > 0) return { maxEpochs: 1, minEpochs: 0, maxSteps: fastDevRun, minSteps: 0 };
+  if (minEpochs > maxEpochs) throw conflict(`minEpochs is ${minEpochs}, but maxEpochs is ${maxEpochs}`);
+  if (minSteps > maxSteps) throw conflict(`minSteps is ${minSteps}, but maxSteps is ${maxSteps}`);
+  return { maxEpochs, minEpochs, maxSteps, minSteps };
+}
+
+function refuseWithBarebones(given: TrainerOptions): void {
+  const names = ['logger', 'enableCheckpointing', 'enableProgressBar', 'enableModelSummary', 'numSanityValSteps', 'logEveryNSteps', 'fastDevRun'] as const;
+  const asked = names.filter((name) => Boolean(given[name]));
+  if (asked.length > 0) throw conflict(`barebones leaves out everything but training, but ${asked.join(', ')} is set`);
+}
+
+function resolveFastDevRun(value: boolean | number): number {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  return integer('fastDevRun', value, 0);
+}
+
+function resolveMaxTime(value: Duration | undefined): Duration | null {
+  if (value === undefined) return null;
+  parseDuration(value, 'maxTime');
+  return value;
+}
+
+function resolveClipValue(value: number | null): number | null {
+  if (value === null || (typeof value === 'number' && value >= 0)) return value;
+  throw invalid('gradientClipVal', value, 'a number from 0 up, or null for no clipping');
+}
+
+function resolveLoggers(value: NonNullable<TrainerOptions['logger']>): readonly Logger[] | true {
+  if (typeof value === 'boolean') return value ? true : [];
+  const list = value instanceof Logger ? [value] : value;
+  if (Array.isArray(list) && list.every((logger) => logger instanceof Logger)) return list;
+  throw invalid('logger', value, 'a Logger, an array of them, true or false');
+}
+
+function resolveCallbacks(value: NonNullable<TrainerOptions['callbacks']>): readonly Callback[] {
+  const list = value instanceof Callback ? [value] : value;
+  if (!Array.isArray(list)) throw invalid('callbacks', value, 'a Callback or an array of them');
+  const wrong = (list as unknown[]).findIndex((callback) => !(callback instanceof Callback));
+  if (wrong >= 0) throw invalid(`callbacks[${wrong}]`, list[wrong], 'an instance of a class that extends Callback');
+  return list as readonly Callback[];
+}
+
+function resolveFolder(value: string): string {
+  if (typeof value !== 'string') throw invalid('defaultRootDir', value, 'the path of a folder');
+  return resolve(value.replace(/^~(?=\/|$)/, homedir()));
+}
+
+function integer(name: string, value: unknown, least: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value;
+  if (value === Number.POSITIVE_INFINITY && least === -1) return -1;
+  throw invalid(name, value, least === -1 ? 'a whole number from 0 up, or -1 for no limit' : `a whole number from ${least} up`);
+}
+
+function boolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw invalid(name, value, `true or false${name === 'deterministic' ? ", or 'warn'" : ''}`);
+}
+
+function oneOf<Value extends string>(name: string, value: Value, accepted: readonly Value[]): Value {
+  const found = accepted.find((candidate) => candidate === String(value).toLowerCase());
+  if (found !== undefined) return found;
+  throw invalid(name, value, accepted.map((candidate) => `'${candidate}'`).join(' or '));
+}
+
+function invalid(name: string, value: unknown, expected: string): LightningError {
+  return new LightningError('OPTION_INVALID', `${name} is ${describe(value)}. Use ${expected}.`);
+}
+
+function conflict(text: string): LightningError {
+  return new LightningError('OPTION_CONFLICT', `${text}. Leave one out.`);
+}

@@ -1,0 +1,183 @@
+import { setGradEnabled, warn } from '@lightning-ts/torch';
+import type { Callback } from '../callbacks/callback.js';
+import { LightningError } from '../errors.js';
+import { type HookScope, HookTable } from '../hooks/hookTable.js';
+import type { Stage } from '../hooks/trainerHooks.js';
+import { watchMetrics } from '../logging/loggedMetric.js';
+import type { LoggerStatus } from '../loggers/logger.js';
+import { Breather } from '../loops/breather.js';
+import { isInterruption } from '../loops/interrupted.js';
+import type { Run } from '../loops/run.js';
+import type { LightningDataModule } from '../module/dataModule.js';
+import { hparamsOf, toStored } from '../module/hparams.js';
+import type { LightningModule } from '../module/lightningModule.js';
+import { createPrecision } from '../precision/createPrecision.js';
+import { withModuleCallbacks } from './callbackList.js';
+import type { DataSources } from './dataSources.js';
+import { exitCodeOf, watchSignals } from './signals.js';
+import type { Trainer } from './trainer.js';
+import { batchTransfer } from './transferBatch.js';
+
+/** How far a session came: what has begun has to be ended. */
+type Milestone = 'setup' | 'fitStart' | 'trainStart';
+
+/**
+ * One entry point from its first hook to its last: everything that `fit`, `validate`, `test` and `predict` have in common.
+ *
+ * Whatever happens in between, what was begun is ended: the model goes back, `teardown` hooks run, loggers close, signal
+ * handlers go. An error of that comes second to the one that started it.
+ */
+export class Session {
+  readonly callbacks: readonly Callback[];
+  readonly hooks: HookTable;
+  readonly scope: HookScope = { hook: null };
+  readonly run: Run;
+  private readonly reached = new Set<Milestone>();
+  private readonly undo: (() => void | Promise<void>)[] = [];
+
+  constructor(
+    readonly trainer: Trainer,
+    readonly stage: Stage,
+    readonly module: LightningModule,
+    readonly dataModule: LightningDataModule | null,
+    readonly data: DataSources,
+  ) {
+    this.callbacks = withModuleCallbacks(trainer.givenCallbacks, module);
+    this.hooks = new HookTable({ trainer, module, dataModule, callbacks: this.callbacks }, this.scope);
+    const { strategy } = trainer;
+    const precision = createPrecision(trainer.precision);
+    this.run = {
+      module,
+      hooks: this.hooks,
+      scope: this.scope,
+      strategy,
+      precision,
+      metrics: trainer.metrics,
+      control: trainer.control,
+      breather: new Breather(),
+      transferBatch: batchTransfer(module, dataModule, strategy, precision),
+    };
+  }
+
+  /** Everything up to the `setup` hooks and `configureModel`. */
+  async begin(): Promise<void> {
+    const { dataModule, hooks, module, stage, trainer } = this;
+    const { control, strategy } = trainer;
+    this.undo.push(watchSignals(control, (text) => trainer.print(text)));
+    await strategy.setupEnvironment();
+    if (strategy.localRank === 0) {
+      await dataModule?.prepareData?.();
+      await module.prepareData?.();
+    }
+    await strategy.barrier('prepareData');
+    // Opens the loggers' files and connections before anything is logged.
+    if (strategy.isGlobalZero) for (const logger of trainer.loggers) void logger.experiment;
+    this.reached.add('setup');
+    await hooks.call('setup', stage);
+    await module.configureModel?.();
+    this.undo.push(watchMetrics(module));
+  }
+
+  /** Notes that a pair of hooks has been opened. */
+  pass(milestone: Milestone): void {
+    this.reached.add(milestone);
+  }
+
+  /** Moves the model to where it runs. */
+  async moveModel(): Promise<void> {
+    const { module, stage, trainer } = this;
+    await trainer.strategy.setup(stage === 'fit');
+    this.undo.push(() => trainer.strategy.teardown());
+    this.run.precision.convertModule?.(module);
+  }
+
+  /**
+   * Sends the hyperparameters of the module and the data module to every logger.
+   *
+   * @throws LightningError HPARAMS_INVALID when both have one name with different values
+   */
+  async logHyperparameters(): Promise<void> {
+    const { dataModule, module, trainer } = this;
+    if (!trainer.isGlobalZero || trainer.loggers.length === 0) return;
+    const ofModule = hparamsOf(module);
+    const ofData = dataModule === null ? null : hparamsOf(dataModule);
+    const values: Record<string, unknown> = {};
+    for (const record of [ofModule, ofData]) {
+      if (record === null || !record.isLogged) continue;
+      for (const [name, value] of Object.entries(toStored(record.initial).stored)) {
+        if (name in values && JSON.stringify(values[name]) !== JSON.stringify(value)) {
+          throw new LightningError(
+            'HPARAMS_INVALID',
+            `The hyperparameter '${name}' of ${module.constructor.name} and ${dataModule?.constructor.name} differs. Rename one, or leave ` +
+              'it out of one with { ignore }.',
+          );
+        }
+        values[name] = value;
+      }
+    }
+    for (const logger of trainer.loggers) {
+      if (Object.keys(values).length > 0) await logger.logHyperparams(values);
+      await logger.logGraph(module, module.exampleInputArray ?? undefined);
+      await logger.save();
+    }
+  }
+
+  /** Ends a run that went well. */
+  async succeed(): Promise<void> {
+    const errors = await this.close('success', true);
+    this.trainer.control.status = 'finished';
+    if (errors.length === 1) throw errors[0];
+    if (errors.length > 1) {
+      throw new LightningError('TEARDOWN_FAILED', `${errors.length} things failed while the run was ended: ${errors.map(text).join('; ')}`, {
+        cause: new AggregateError(errors),
+      });
+    }
+  }
+
+  /**
+   * Ends a run that failed or was interrupted.
+   *
+   * @returns whether a signal interrupted it, rather than an error
+   */
+  async fail(error: unknown): Promise<boolean> {
+    const { control } = this.trainer;
+    const isInterrupted = isInterruption(error);
+    // An operation that failed inside noGrad puts gradients back itself; a native failure might not have.
+    setGradEnabled(true);
+    this.scope.hook = null;
+    control.status = 'interrupted';
+    const cause = error instanceof Error ? error : new Error(String(error));
+    const errors = await this.hooks.callAll('onException', cause);
+    if (isInterrupted && this.reached.has('trainStart')) errors.push(...(await this.hooks.callAll('onTrainEnd')));
+    errors.push(...(await this.close('failed', isInterrupted)));
+    for (const second of errors) warn('TEARDOWN_FAILED', `While the run was ended after '${cause.message}', this failed too: ${text(second)}`);
+    if (isInterrupted && control.signal !== null) process.exitCode ??= exitCodeOf(control.signal);
+    return isInterrupted;
+  }
+
+  private async close(status: LoggerStatus, endsFit: boolean): Promise<unknown[]> {
+    const { hooks, reached, stage, trainer } = this;
+    const errors: unknown[] = [];
+    const attempt = async (act: () => unknown): Promise<void> => {
+      try {
+        await act();
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+    trainer.metrics.active = null;
+    // The first thing undone is the last that was done; signal handlers were the first and stay to the end.
+    const [stopSignals, ...others] = this.undo;
+    for (const step of others.reverse()) await attempt(step);
+    if (endsFit && reached.has('fitStart')) errors.push(...(await hooks.callAll('onFitEnd')));
+    if (reached.has('setup')) errors.push(...(await hooks.callAll('teardown', stage)));
+    for (const logger of trainer.loggers) await attempt(() => logger.finalize(status));
+    if (stopSignals !== undefined) await attempt(stopSignals);
+    trainer.control.stage = null;
+    return errors;
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

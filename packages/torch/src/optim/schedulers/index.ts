@@ -1,0 +1,15 @@
+export { ChainedScheduler } from './chainedScheduler.js';
+export { ConstantLR, type ConstantLROptions } from './constantLR.js';
+export { CosineAnnealingLR, type CosineAnnealingLROptions } from './cosineAnnealingLR.js';
+export { CosineAnnealingWarmRestarts, type CosineAnnealingWarmRestartsOptions } from './cosineAnnealingWarmRestarts.js';
+export { CyclicLR, type CyclicLROptions, type CyclicMode } from './cyclicLR.js';
+export { ExponentialLR, type ExponentialLROptions } from './exponentialLR.js';
+export { LambdaLR, type LRLambda, MultiplicativeLR } from './lambdaLR.js';
+export { LinearLR, type LinearLROptions } from './linearLR.js';
+export { LRScheduler, type LRSchedulerOptions, type SchedulerState } from './lrScheduler.js';
+export { MultiStepLR, type MultiStepLROptions } from './multiStepLR.js';
+export { OneCycleLR, type OneCycleLROptions } from './oneCycleLR.js';
+export { PolynomialLR, type PolynomialLROptions } from './polynomialLR.js';
+export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from './reduceLROnPlateau.js';
+export { SequentialLR, type SequentialLROptions } from './sequentialLR.js';
+export { StepLR, type StepLROptions } from './stepLR.js';

@@ -1,0 +1,3 @@
+export * as datasets from './datasets/index.js';
+export { VisionError, type VisionErrorCode, visionErrorCodes } from './errors.js';
+export * as transforms from './transforms/index.js';
