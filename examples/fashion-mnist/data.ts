@@ -1,5 +1,5 @@
 import { LightningDataModule, type Stage } from '@lightning-ts/lightning';
-import { Generator } from '@lightning-ts/torch';
+import { Generator, type Tensor } from '@lightning-ts/torch';
 import { DataLoader, type Dataset, randomSplit } from '@lightning-ts/torch/data';
 import { FashionMNIST } from '@lightning-ts/vision/datasets';
 import { Compose, Normalize, ToTensor } from '@lightning-ts/vision/transforms';
@@ -12,12 +12,14 @@ export interface FashionMNISTOptions {
   batchSize?: number;
 }
 
+type Images = Dataset<[image: Tensor, label: number], ImageBatch>;
+
 /** Fashion-MNIST: 55,000 images to train, 5,000 to validate, 10,000 to test. */
 export class FashionMNISTDataModule extends LightningDataModule<ImageBatch, Required<FashionMNISTOptions>> {
   readonly classes = FashionMNIST.classes;
-  private trainSet!: Dataset<unknown>;
-  private valSet!: Dataset<unknown>;
-  private testSet!: Dataset<unknown>;
+  private trainSet!: Images;
+  private valSet!: Images;
+  private testSet!: Images;
 
   private readonly transform = new Compose([new ToTensor(), new Normalize([0.286], [0.353])]);
 

@@ -92,7 +92,7 @@ export class ImageClassifier extends LightningModule<ImageBatch, Required<ImageC
 
   override configureOptimizers() {
     const optimizer = new AdamW(this.parameters(), { lr: this.hparams.learningRate, weightDecay: 1e-2 });
-    const scheduler = new CosineAnnealingLR(optimizer, this.trainer.maxEpochs ?? 1, { etaMin: 1e-5 });
+    const scheduler = new CosineAnnealingLR(optimizer, { tMax: this.trainer.maxEpochs ?? 1, etaMin: 1e-5 });
     return { optimizer, lrScheduler: { scheduler, interval: 'epoch' as const } };
   }
 }

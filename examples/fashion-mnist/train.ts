@@ -67,7 +67,10 @@ async function main(): Promise<void> {
   matrix.update(preds, labels);
   const curves = learningCurves(join(logger.logDir, 'metrics.csv'), {
     x: 'step',
-    y: ['train/loss_epoch', 'val/loss', 'train/acc', 'val/acc'],
+    y: [
+      ['train/loss_epoch', 'val/loss'],
+      ['train/acc', 'val/acc'],
+    ],
   });
   const heatmap = confusionMatrix(matrix.compute(), datamodule.classes);
   for (const extension of ['svg', 'png']) {

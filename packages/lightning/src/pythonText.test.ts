@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isFormatSpec, pythonFormat, pythonRepr, type PythonValue, stateKeyWith } from './pythonText.js';
+import { isFormatSpec, type PythonValue, pythonFormat, pythonRepr, stateKeyWith } from './pythonText.js';
 
 interface Fixture {
   format: [spec: string, value: number | 'nan' | 'inf', isInteger: boolean, text: string][];
@@ -8,7 +8,9 @@ interface Fixture {
   timedelta: [milliseconds: number, text: string][];
 }
 
-const fixture = JSON.parse(readFileSync(new URL('../test/fixtures/pythonText.json', import.meta.url), 'utf8')) as Fixture;
+const fixture = JSON.parse(
+  readFileSync(new URL('../test/fixtures/pythonText.json', import.meta.url), 'utf8'),
+) as Fixture;
 
 describe('pythonText', () => {
   it('formats numbers as Python does', () => {

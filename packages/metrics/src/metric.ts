@@ -134,7 +134,10 @@ export abstract class Metric extends Module {
    */
   mergeState(other: Metric): void {
     if (other.constructor !== this.constructor) {
-      throw new MetricError('OPTION_INVALID', `A ${other.constructor.name} cannot be merged into a ${this.constructor.name}.`);
+      throw new MetricError(
+        'OPTION_INVALID',
+        `A ${other.constructor.name} cannot be merged into a ${this.constructor.name}.`,
+      );
     }
     this.mergeIn(other.takeStates(), other.updates);
   }

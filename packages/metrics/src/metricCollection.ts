@@ -130,9 +130,9 @@ export class MetricCollection extends Module {
     return `${this.prefix}${name}${this.postfix}`;
   }
 
-  private collect(valueOf: (metric: AnyMetric) => unknown): Record<string, unknown> {
+  private collect(read: (metric: AnyMetric) => unknown): Record<string, unknown> {
     const values: Record<string, unknown> = {};
-    for (const [name, metric] of this.metrics) values[this.nameOf(name)] = valueOf(metric);
+    for (const [name, metric] of this.metrics) values[this.nameOf(name)] = read(metric);
     return values;
   }
 }

@@ -8,6 +8,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/Version.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/version.h>

@@ -11,11 +11,13 @@ function block<T>(name: string, enter: () => () => void, fn: () => T): T {
     exit();
   }
   // The mode belongs to the thread: across an await other code would run in it.
-  if (result instanceof Promise)
+  if (result instanceof Promise) {
+    result.catch(() => {}); // the error below is the one to see
     throw new TorchError(
       'AUTOGRAD',
       `${name} takes a synchronous function, this one returned a promise. Put ${name} around the synchronous parts.`,
     );
+  }
   return result;
 }
 

@@ -38,14 +38,14 @@ describe('toString equals Python', () => {
     const x = torch.tensor([[1, 2], [3, 4]], { dtype: 'float32', requiresGrad: true });
     const text: Record<string, torch.Tensor> = {
       leaf: x,
-      add: x.add(1),
+      add: x.add(x),
       mm: x.matmul(x),
       sum: x.sum(),
-      copySlices: x.mul(2).setAt([0], 5),
-      detach: x.mul(2).detach(),
+      copySlices: x.mul(x).setAt([0], 5),
+      detach: x.mul(x).detach(),
       linear: linear(x, x, x.at(0)),
       long: torch.arange(12, { dtype: 'float32' }).view([2, 6]).requiresGrad_().softmax(1),
-      double: torch.ones([2], { dtype: 'float64', requiresGrad: true }).mul(1),
+      double: torch.ones([2], { dtype: 'float64', requiresGrad: true }).exp(),
       empty: torch.zeros([0, 2], { requiresGrad: true }),
       wide: torch.arange(0.5, 8).requiresGrad_().exp(),
     };

@@ -10,14 +10,35 @@ export function setPrintOptions(options: Partial<typeof printOptions>): void {
   Object.assign(printOptions, options);
 }
 
-const fixed = (value: number, digits: number): string =>
-  Number.isFinite(value) ? (Object.is(value, -0) ? `-${(0).toFixed(digits)}` : value.toFixed(digits)) : nonFinite(value);
 const nonFinite = (value: number): string => (Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf');
+
+/**
+ * Cut `exact` after `keep` characters if what is cut off is exactly one half and the last digit kept is even: Python
+ * rounds halves to even, JavaScript away from zero. 25 digits more than wanted show every half of a double.
+ */
+function halfToEven(exact: string, keep: number): string | null {
+  const kept = exact.slice(0, keep).replace(/\.$/, '');
+  return /^\.?50*$/.test(exact.slice(keep)) && /[02468]$/.test(kept) ? kept : null;
+}
+
+function fixed(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return nonFinite(value);
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  const size = Math.abs(value);
+  const exact = size.toFixed(digits + 25);
+  return sign + (halfToEven(exact, exact.indexOf('.') + 1 + digits) ?? size.toFixed(digits));
+}
+
 /** Python writes at least two digits of exponent. */
-const scientific = (value: number, digits: number): string =>
-  Number.isFinite(value)
-    ? value.toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2')
-    : nonFinite(value);
+function scientific(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return nonFinite(value);
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  const size = Math.abs(value);
+  const [mantissa = '', exponent = ''] = size.toExponential(digits + 25).split('e');
+  const even = halfToEven(mantissa, 2 + digits);
+  const text = even === null ? size.toExponential(digits) : `${even}e${exponent}`;
+  return sign + text.replace(/e([+-])(\d)$/, 'e$10$2');
+}
 
 interface Formatter {
   width: number;
@@ -27,7 +48,9 @@ interface Formatter {
 /** One format for all elements of a floating point tensor, so that columns line up. */
 function floatFormatter(values: number[]): Formatter {
   const digits = printOptions.precision;
-  const magnitudes = values.filter((value) => Number.isFinite(value) && value !== 0).map(Math.abs);
+  // As in Python, neither zeros nor what is not finite has a say in the width.
+  const counted = values.filter((value) => Number.isFinite(value) && value !== 0);
+  const magnitudes = counted.map(Math.abs);
   let render: (value: number) => string;
   if (magnitudes.length === 0) {
     render = (value) => (Number.isFinite(value) ? `${fixed(value, 0)}.` : nonFinite(value));
@@ -43,7 +66,7 @@ function floatFormatter(values: number[]): Formatter {
       render = isWide || smallest < 1e-4 ? (value) => scientific(value, digits) : (value) => fixed(value, digits);
     }
   }
-  const width = values.reduce((max, value) => Math.max(max, render(value).length), 1);
+  const width = counted.reduce((max, value) => Math.max(max, render(value).length), 1);
   return { width, format: (value) => render(value as number).padStart(width) };
 }
 
@@ -141,7 +164,7 @@ export function formatTensor(tensor: Tensor): string {
     body = render(values, shape, 0, formatter, indent, cut);
   }
   const gradFn = tensor.gradFn;
-  if (gradFn !== null) suffixes.push(`grad_fn=<${gradFn}>`);
+  if (gradFn !== null) suffixes.push(`grad_fn=<${gradFn.replace(/^.*::/, '')}>`);
   else if (tensor.requiresGrad) suffixes.push('requires_grad=True');
 
   let text = prefix + body;

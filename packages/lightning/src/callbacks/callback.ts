@@ -1,5 +1,5 @@
-import type { Optimizer } from '@lightning-ts/torch/optim';
 import type { Tensor } from '@lightning-ts/torch';
+import type { Optimizer } from '@lightning-ts/torch/optim';
 import type { HookResult, Stage, StepOutputs } from '../hooks/trainerHooks.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
 import type { CheckpointData } from '../trainer/checkpointData.js';

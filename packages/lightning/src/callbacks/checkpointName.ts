@@ -1,6 +1,6 @@
 import { LightningError } from '../errors.js';
-import { nearestNames } from './monitoredMetric.js';
 import { isFormatSpec, pythonFormat } from '../pythonText.js';
+import { nearestNames } from './monitoredMetric.js';
 
 /** A number that a file name may contain. */
 export interface NameValue {

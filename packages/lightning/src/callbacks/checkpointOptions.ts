@@ -82,7 +82,10 @@ export function resolveCheckpointOptions(options: ModelCheckpointOptions): Resol
   }
   const saveLast = options.saveLast ?? false;
   if (saveLast !== true && saveLast !== false && saveLast !== 'link') {
-    throw new LightningError('OPTION_INVALID', `ModelCheckpoint: saveLast is ${String(saveLast)}. Use true, false or 'link'.`);
+    throw new LightningError(
+      'OPTION_INVALID',
+      `ModelCheckpoint: saveLast is ${String(saveLast)}. Use true, false or 'link'.`,
+    );
   }
   return {
     dirpath: options.dirpath ?? null,

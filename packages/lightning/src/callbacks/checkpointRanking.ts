@@ -22,7 +22,11 @@ export class CheckpointRanking {
   /** Whether a checkpoint with this score belongs among the k best: there is room, or it is strictly better than the kth. */
   accepts(score: number): boolean {
     if (this.limit === -1 || this.models.size < this.limit) return true;
-    return isBetter(Number.isNaN(score) ? worstValue(this.mode) : score, this.models.get(this.kthPath) ?? this.kthValue, this.mode);
+    return isBetter(
+      Number.isNaN(score) ? worstValue(this.mode) : score,
+      this.models.get(this.kthPath) ?? this.kthValue,
+      this.mode,
+    );
   }
 
   /** The file that leaves when another one is added, or null while there is room. */

@@ -10,9 +10,12 @@ describe('durations', () => {
     expect(parseDuration({ milliseconds: 1.5 }, 'duration')).toBe(1.5);
   });
 
-  it.each(['5', '00:00:05', '00:00:00:5', 'soon', {}, { hour: 1 }, { hours: -1 }, { hours: Number.NaN }, 5])('refuses %j', (value) => {
-    expect(() => parseDuration(value as Duration, 'Timer: duration')).toThrowError(
-      expect.objectContaining({ code: 'OPTION_INVALID' } satisfies Partial<LightningError>),
-    );
-  });
+  it.each(['5', '00:00:05', '00:00:00:5', 'soon', {}, { hour: 1 }, { hours: -1 }, { hours: Number.NaN }, 5])(
+    'refuses %j',
+    (value) => {
+      expect(() => parseDuration(value as Duration, 'Timer: duration')).toThrowError(
+        expect.objectContaining({ code: 'OPTION_INVALID' } satisfies Partial<LightningError>),
+      );
+    },
+  );
 });

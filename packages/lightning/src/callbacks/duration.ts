@@ -39,7 +39,10 @@ export function parseDuration(value: Duration, option: string): number {
   } else if (typeof value === 'object' && value !== null) {
     const parts = Object.entries(value).filter(([, amount]) => amount !== undefined);
     const areValid = parts.every(([unit, amount]) => Object.hasOwn(unitMilliseconds, unit) && Number.isFinite(amount));
-    const total = parts.reduce((sum, [unit, amount]) => sum + unitMilliseconds[unit as keyof DurationParts] * amount, 0);
+    const total = parts.reduce(
+      (sum, [unit, amount]) => sum + unitMilliseconds[unit as keyof DurationParts] * amount,
+      0,
+    );
     if (areValid && parts.length > 0 && total >= 0) return total;
   }
   throw new LightningError(

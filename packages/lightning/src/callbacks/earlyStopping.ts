@@ -78,14 +78,23 @@ export class EarlyStopping extends Callback {
     super();
     const { monitor, minDelta = 0, patience = 3, mode = 'min' } = options;
     if (typeof monitor !== 'string' || monitor === '') {
-      throw new LightningError('OPTION_INVALID', "EarlyStopping: monitor is missing. Name a logged metric: { monitor: 'val_loss' }.");
+      throw new LightningError(
+        'OPTION_INVALID',
+        "EarlyStopping: monitor is missing. Name a logged metric: { monitor: 'val_loss' }.",
+      );
     }
     checkMode(mode, 'EarlyStopping');
     if (!Number.isInteger(patience) || patience < 0) {
-      throw new LightningError('OPTION_INVALID', `EarlyStopping: patience is ${String(patience)}. Use a whole number from 0 up.`);
+      throw new LightningError(
+        'OPTION_INVALID',
+        `EarlyStopping: patience is ${String(patience)}. Use a whole number from 0 up.`,
+      );
     }
     if (!Number.isFinite(minDelta)) {
-      throw new LightningError('OPTION_INVALID', `EarlyStopping: minDelta is ${String(minDelta)}. Use a finite number.`);
+      throw new LightningError(
+        'OPTION_INVALID',
+        `EarlyStopping: minDelta is ${String(minDelta)}. Use a finite number.`,
+      );
     }
     this.options = options;
     this.monitor = monitor;
@@ -117,7 +126,7 @@ export class EarlyStopping extends Callback {
   }
 
   override onTrainEnd(trainer: Trainer): void {
-    if (this.isSkipped(trainer) || this.sawMetric) return;
+    if (this.isSkipped(trainer) || this.sawMetric || trainer.interrupted) return;
     const message =
       `EarlyStopping waited for '${this.monitor}' until the end of training, but it was never logged. ` +
       `${nearestNames(this.monitor, Object.keys(trainer.callbackMetrics))} Log it, change monitor, or set strict to false.`;
@@ -194,7 +203,8 @@ export class EarlyStopping extends Callback {
   }
 
   private improvementMessage(current: number): string {
-    if (!Number.isFinite(this.bestScore)) return `Metric ${this.monitor} improved. New best score: ${current.toFixed(3)}`;
+    if (!Number.isFinite(this.bestScore))
+      return `Metric ${this.monitor} improved. New best score: ${current.toFixed(3)}`;
     const change = Math.abs(this.bestScore - current).toFixed(3);
     const delta = Number.isInteger(this.minDelta) ? this.minDelta.toFixed(1) : String(this.minDelta);
     return `Metric ${this.monitor} improved by ${change} >= min_delta = ${delta}. New best score: ${current.toFixed(3)}`;
@@ -202,19 +212,23 @@ export class EarlyStopping extends Callback {
 
   private say(trainer: Trainer, message: string): void {
     if (trainer.worldSize === 1) trainer.print(message);
-    else if (!this.options.logRankZeroOnly || trainer.isGlobalZero) console.log(`[rank: ${trainer.globalRank}] ${message}`);
+    else if (!this.options.logRankZeroOnly || trainer.isGlobalZero)
+      console.log(`[rank: ${trainer.globalRank}] ${message}`);
   }
 
   override stateDict(): Record<string, unknown> {
     return {
       wait_count: this.waitCount,
       stopped_epoch: this.stoppedEpoch,
-      best_score: tensor(this.bestScore, { dtype: Math.fround(this.bestScore) === this.bestScore ? 'float32' : 'float64' }),
+      best_score: tensor(this.bestScore, {
+        dtype: Math.fround(this.bestScore) === this.bestScore ? 'float32' : 'float64',
+      }),
       patience: this.patience,
       stopping_reason: this.stoppingReason,
       stopping_reason_message: this.stoppingReasonMessage,
       // Python's callback does not know this one, and leaves it alone.
-      metric_is_checked: this.checkedMetric !== null && this.trainer?.callbackMetrics[this.monitor] === this.checkedMetric,
+      metric_is_checked:
+        this.checkedMetric !== null && this.trainer?.callbackMetrics[this.monitor] === this.checkedMetric,
     };
   }
 

@@ -14,7 +14,10 @@ export class LambdaCallback extends Callback {
     super();
     for (const [name, hook] of Object.entries(hooks)) {
       if (!hookNames.includes(name as HookName)) {
-        throw new LightningError('OPTION_UNKNOWN', `LambdaCallback: '${name}' is no hook. Hooks: ${hookNames.join(', ')}.`);
+        throw new LightningError(
+          'OPTION_UNKNOWN',
+          `LambdaCallback: '${name}' is no hook. Hooks: ${hookNames.join(', ')}.`,
+        );
       }
       if (hook === undefined) continue;
       if (typeof hook !== 'function') {

@@ -72,14 +72,16 @@ export class LearningRateMonitor extends Callback {
     const row: Record<string, number> = {};
     for (const { optimizer, names, interval } of this.watched) {
       if (this.options.loggingInterval === null && interval !== null && interval !== moment) continue;
-      optimizer.paramGroups.forEach((group, index) => this.collect(row, names[index] ?? names[0]!, group));
+      for (const [index, group] of optimizer.paramGroups.entries()) this.collect(row, names[index]!, group);
     }
     if (Object.keys(row).length === 0) return;
     for (const [name, value] of Object.entries(row)) {
       this.lrs[name] ??= [];
       this.lrs[name].push(value);
     }
-    return trainer.logRow(Object.fromEntries(Object.entries(row).map(([name, value]) => [name, tensor(value)])));
+    return trainer.logRow(
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, tensor(value, { dtype: 'float64' })])),
+    );
   }
 
   private collect(row: Record<string, number>, name: string, group: ParamGroup): void {
@@ -112,7 +114,9 @@ function watchedOptimizers(trainer: Trainer, prefix: string): Watched[] {
 
 function groupNames(name: string, groups: readonly ParamGroup[]): string[] {
   if (groups.length === 1) return [name];
-  const names = groups.map((group, index) => `${name}/${String((group as { name?: unknown }).name ?? `pg${index + 1}`)}`);
+  const names = groups.map(
+    (group, index) => `${name}/${String((group as { name?: unknown }).name ?? `pg${index + 1}`)}`,
+  );
   const twice = names.find((candidate, index) => names.indexOf(candidate) !== index);
   if (twice === undefined) return names;
   throw new LightningError(

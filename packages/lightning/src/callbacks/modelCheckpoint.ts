@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
-import { Tensor, warn } from '@lightning-ts/torch';
+import { type Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import type { LightningModule } from '../module/lightningModule.js';
+import { stateKeyWith } from '../pythonText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 import {
@@ -13,17 +14,15 @@ import {
   removeCheckpoint,
   resolvePath,
 } from './checkpointFiles.js';
+import { type CheckpointTemplate, type NameValue, parseCheckpointTemplate, unknownKey } from './checkpointName.js';
 import {
-  type CheckpointTemplate,
-  fillCheckpointTemplate,
-  type NameValue,
-  parseCheckpointTemplate,
-  unknownKey,
-} from './checkpointName.js';
+  type ModelCheckpointOptions,
+  type ResolvedCheckpointOptions,
+  resolveCheckpointOptions,
+} from './checkpointOptions.js';
+import { checkpointFile, checkpointName, freeCheckpointFile, nameValue, type PathStyle } from './checkpointPaths.js';
 import { CheckpointRanking, numberOf, scalar } from './checkpointRanking.js';
-import { resolveCheckpointOptions, type ModelCheckpointOptions, type ResolvedCheckpointOptions } from './checkpointOptions.js';
 import { nearestNames } from './monitoredMetric.js';
-import { stateKeyWith } from '../pythonText.js';
 
 /** What a resumed run has to know so that it saves what the uninterrupted one would. */
 interface Waiting {
@@ -148,7 +147,9 @@ export class ModelCheckpoint extends Callback {
   override async setup(trainer: Trainer, _module: LightningModule, stage: string): Promise<void> {
     this.trainer = trainer;
     this.dirpath = await resolvePath(this.options.dirpath ?? defaultDirectory(trainer));
-    if (stage === 'fit' && this.options.saveTopK !== 0 && trainer.isGlobalZero && (await isNonEmptyDirectory(this.dirpath))) {
+    if (stage !== 'fit' || this.options.saveTopK === 0 || !trainer.isGlobalZero) return;
+    const continues = trainer.ckptPath !== null && isInside(await resolvePath(trainer.ckptPath), this.dirpath);
+    if (!continues && (await isNonEmptyDirectory(this.dirpath))) {
       warn('CHECKPOINT_DIRECTORY_NOT_EMPTY', `Checkpoint directory ${this.dirpath} exists and is not empty.`);
     }
   }
@@ -214,7 +215,7 @@ export class ModelCheckpoint extends Callback {
 
   override async onException(trainer: Trainer, _module: LightningModule, _error: unknown): Promise<void> {
     if (!this.options.saveOnException || this.isSkipped(trainer)) return;
-    const path = await this.freePath(trainer, this.lenientName(trainer), null);
+    const path = await this.emergencyPath(trainer);
     await this.write(trainer, path);
   }
 
@@ -222,8 +223,8 @@ export class ModelCheckpoint extends Callback {
     if (this.isSkipped(trainer)) return;
     const { monitor, finalSave, saveTopK } = this.options;
     const isMissing = monitor !== null && !this.sawMetric && this.monitoredTensor(trainer) === null;
-    if (isMissing && saveTopK !== 0) {
-      const path = await this.freePath(trainer, this.lenientName(trainer), null);
+    if (isMissing && saveTopK !== 0 && !trainer.interrupted) {
+      const path = await this.emergencyPath(trainer);
       await this.write(trainer, path);
       await this.renewLast(trainer, path);
       const known = Object.keys(trainer.callbackMetrics);
@@ -233,7 +234,8 @@ export class ModelCheckpoint extends Callback {
           `The last weights are saved in ${path}. Log the metric with this.log('${monitor}', ...), or change monitor.`,
       );
     }
-    if (finalSave && this.lastOfferedStep !== trainer.globalStep && !this.awaitsNewMetric(trainer)) await this.offer(trainer);
+    if (finalSave && this.lastOfferedStep !== trainer.globalStep && !this.awaitsNewMetric(trainer))
+      await this.offer(trainer);
     await this.renewLast(trainer, null);
   }
 
@@ -301,11 +303,11 @@ export class ModelCheckpoint extends Callback {
   }
 
   private async saveNewest(trainer: Trainer): Promise<string> {
-    const previous = this.newestPath;
-    const path = await this.freePath(trainer, this.nameFrom(this.nameValues(trainer)), previous);
+    const replaced = this.options.saveTopK === 1 && this.newestPath !== '' ? this.newestPath : null;
+    const path = await this.freePath(trainer, this.template, replaced);
     this.newestPath = path;
     await this.write(trainer, path);
-    if (this.options.saveTopK === 1 && previous !== '' && previous !== path) await this.removeIfOurs(trainer, previous);
+    if (replaced !== null && replaced !== path) await this.removeIfOurs(trainer, replaced);
     return path;
   }
 
@@ -321,7 +323,7 @@ export class ModelCheckpoint extends Callback {
       return null;
     }
     const replaced = this.ranking.replaced;
-    const path = await this.freePath(trainer, this.nameFrom(this.nameValues(trainer)), replaced);
+    const path = await this.freePath(trainer, this.template, replaced);
     this.ranking.add(path, score);
     this.currentScore = Number.isNaN(score) ? this.ranking.models.get(path)! : score;
     if (verbose) {
@@ -345,10 +347,12 @@ export class ModelCheckpoint extends Callback {
     if (saveLast === 'link' && saved === null && (this.newestPath !== '' || this.ranking.models.size > 0)) return;
     this.lastOfLastStep = trainer.globalStep;
     const previous = this.lastModelPath;
-    const path = await this.lastPath(trainer);
+    const template = parseCheckpointTemplate((this.constructor as typeof ModelCheckpoint).CHECKPOINT_NAME_LAST);
+    const path = await this.freePath(trainer, template, previous);
     this.lastModelPath = path;
     if (saved === null) await this.write(trainer, path);
-    else if (trainer.isGlobalZero) await (saveLast === 'link' ? linkCheckpoint(saved, path) : duplicateCheckpoint(saved, path));
+    else if (trainer.isGlobalZero)
+      await (saveLast === 'link' ? linkCheckpoint(saved, path) : duplicateCheckpoint(saved, path));
     if (previous !== '' && previous !== path) await this.removeIfOurs(trainer, previous);
   }
 
@@ -381,25 +385,26 @@ export class ModelCheckpoint extends Callback {
   ): string {
     const template = filename === null ? this.template : parseCheckpointTemplate(filename);
     const values = new Map(Object.entries(metrics).map(([key, value]) => [key, nameValue(key, value)]));
-    return this.fileFor(this.nameFrom(values, template, prefix), version);
+    return checkpointFile(
+      this.dirpath ?? '',
+      checkpointName(template, values, this.style, prefix),
+      version,
+      this.style,
+    );
   }
 
-  private nameFrom(values: ReadonlyMap<string, NameValue>, template = this.template, prefix = ''): string {
+  private get style(): PathStyle {
     const kind = this.constructor as typeof ModelCheckpoint;
-    const name = fillCheckpointTemplate(template, values, {
+    return {
+      joinChar: kind.CHECKPOINT_JOIN_CHAR,
       equalsChar: kind.CHECKPOINT_EQUALS_CHAR,
+      extension: kind.FILE_EXTENSION,
+      startingVersion: kind.STARTING_VERSION,
       autoInsertMetricName: this.options.autoInsertMetricName,
-    });
-    return prefix === '' ? name : `${prefix}${kind.CHECKPOINT_JOIN_CHAR}${name}`;
+    };
   }
 
-  private fileFor(name: string, version: number | null): string {
-    const kind = this.constructor as typeof ModelCheckpoint;
-    const file = version === null ? name : `${name}${kind.CHECKPOINT_JOIN_CHAR}v${version}`;
-    return join(this.dirpath ?? '', `${file}${kind.FILE_EXTENSION}`);
-  }
-
-  private nameValues(trainer: Trainer, template = this.template): Map<string, NameValue> {
+  private nameValues(trainer: Trainer, template: CheckpointTemplate): Map<string, NameValue> {
     const values = new Map<string, NameValue>([
       ['epoch', { value: this.epochInProgress, isInteger: true }],
       ['step', { value: trainer.globalStep, isInteger: true }],
@@ -410,29 +415,19 @@ export class ModelCheckpoint extends Callback {
     return values;
   }
 
-  /** The usual name, or epoch and step where a value in it is missing: for saves that must not fail. */
-  private lenientName(trainer: Trainer): string {
-    const values = this.nameValues(trainer);
+  /** Where the current state goes under a pattern's name. @param replaced a file that may be overwritten */
+  private freePath(trainer: Trainer, template: CheckpointTemplate, replaced: string | null): Promise<string> {
+    const name = checkpointName(template, this.nameValues(trainer, template), this.style);
+    const exists = (path: string): Promise<boolean> =>
+      this.options.enableVersionCounter ? this.fileExists(trainer, path) : Promise.resolve(false);
+    return freeCheckpointFile(this.dirpath ?? '', name, replaced, this.style, exists);
+  }
+
+  /** Where a save goes that must not fail: a name without the values that are missing. */
+  private emergencyPath(trainer: Trainer): Promise<string> {
+    const values = this.nameValues(trainer, this.template);
     const isComplete = this.template.keys.every((key) => values.has(key));
-    return isComplete ? this.nameFrom(values) : this.nameFrom(values, parseCheckpointTemplate('{epoch}-{step}'));
-  }
-
-  /** The first of `name`, `name-v1`, `name-v2`, ... that is free, or belongs to the file about to be replaced. */
-  private async freePath(trainer: Trainer, name: string, replaced: string | null): Promise<string> {
-    let path = this.fileFor(name, null);
-    if (this.options.enableVersionCounter) {
-      let version = (this.constructor as typeof ModelCheckpoint).STARTING_VERSION;
-      while (path !== replaced && (await this.fileExists(trainer, path))) {
-        path = this.fileFor(name, version);
-        version += 1;
-      }
-    }
-    return path;
-  }
-
-  private lastPath(trainer: Trainer): Promise<string> {
-    const template = parseCheckpointTemplate((this.constructor as typeof ModelCheckpoint).CHECKPOINT_NAME_LAST);
-    return this.freePath(trainer, this.nameFrom(this.nameValues(trainer, template), template), this.lastModelPath);
+    return this.freePath(trainer, isComplete ? this.template : parseCheckpointTemplate('{epoch}-{step}'), null);
   }
 
   /** Whether a checkpoint is at `path`; every process gets the first one's answer. */
@@ -496,12 +491,4 @@ function defaultDirectory(trainer: Trainer): string {
   if (logger === undefined) return join(trainer.defaultRootDir, 'checkpoints');
   const version = typeof logger.version === 'number' ? `version_${logger.version}` : (logger.version ?? '');
   return join(logger.saveDir ?? trainer.defaultRootDir, String(logger.name ?? ''), version, 'checkpoints');
-}
-
-/** `epoch` and `step` count, so they print as whole numbers even when they were logged as floats. */
-function nameValue(key: string, value: number | Tensor): NameValue {
-  const number = Number(value instanceof Tensor ? value.item() : value);
-  if (key === 'epoch' || key === 'step') return { value: Math.trunc(number), isInteger: true };
-  const isInteger = value instanceof Tensor ? !value.dtype.includes('float') : Number.isInteger(number);
-  return { value: number, isInteger };
 }

@@ -19,7 +19,10 @@ export class OnExceptionCheckpoint extends Callback {
   constructor(dirpath: string, filename = 'on_exception') {
     super();
     if (filename === '') {
-      throw new LightningError('OPTION_INVALID', 'OnExceptionCheckpoint: filename is empty. Leave it out for on_exception.ckpt.');
+      throw new LightningError(
+        'OPTION_INVALID',
+        'OnExceptionCheckpoint: filename is empty. Leave it out for on_exception.ckpt.',
+      );
     }
     this.dirpath = dirpath;
     this.filename = filename;
@@ -40,6 +43,7 @@ export class OnExceptionCheckpoint extends Callback {
   }
 
   override async teardown(trainer: Trainer, _module: LightningModule, stage: string): Promise<void> {
-    if (!this.hasFailed && stage === 'fit' && trainer.isGlobalZero) await removeCheckpoint(await resolvePath(this.ckptPath));
+    if (!this.hasFailed && stage === 'fit' && trainer.isGlobalZero)
+      await removeCheckpoint(await resolvePath(this.ckptPath));
   }
 }

@@ -100,7 +100,10 @@ export class ProgressBar extends Callback {
     const logged = trainer.progressBarMetrics;
     const version = versionText(trainer);
     if ('v_num' in logged) {
-      warn('PROGRESS_BAR_NAME', "A value was logged as 'v_num', which the progress bar uses for the loggers' version. Rename it.");
+      warn(
+        'PROGRESS_BAR_NAME',
+        "A value was logged as 'v_num', which the progress bar uses for the loggers' version. Rename it.",
+      );
     }
     return version === '' ? { ...logged } : { v_num: version, ...logged };
   }
@@ -149,7 +152,13 @@ export class ProgressBar extends Callback {
     if (this.isLive) this.drawIfDue(trainer, module);
   }
 
-  override onTrainBatchEnd(trainer: Trainer, module: LightningModule, _outputs: unknown, _batch: unknown, batchIdx: number): void {
+  override onTrainBatchEnd(
+    trainer: Trainer,
+    module: LightningModule,
+    _outputs: unknown,
+    _batch: unknown,
+    batchIdx: number,
+  ): void {
     if (!this.isEnabled || this.main === null) return;
     this.main.done = batchIdx + 1;
     this.drawIfDue(trainer, module);
@@ -176,10 +185,22 @@ export class ProgressBar extends Callback {
     this.main?.meter.pause(seconds());
   }
 
-  override onValidationBatchStart(trainer: Trainer, _module: LightningModule, _batch: unknown, batchIdx: number, dataloaderIdx: number): void {
+  override onValidationBatchStart(
+    trainer: Trainer,
+    _module: LightningModule,
+    _batch: unknown,
+    batchIdx: number,
+    dataloaderIdx: number,
+  ): void {
     const totals = trainer.sanityChecking ? trainer.numSanityValBatches : trainer.numValBatches;
     const description = trainer.sanityChecking ? this.sanityCheckDescription : this.validationDescription;
-    this.enterLoader(trainer.state.fn === 'fit' ? this.nested : this.main, description, totals, batchIdx, dataloaderIdx);
+    this.enterLoader(
+      trainer.state.fn === 'fit' ? this.nested : this.main,
+      description,
+      totals,
+      batchIdx,
+      dataloaderIdx,
+    );
   }
 
   override onValidationBatchEnd(
@@ -207,11 +228,23 @@ export class ProgressBar extends Callback {
     this.main = this.newBar(this.testDescription, 0);
   }
 
-  override onTestBatchStart(trainer: Trainer, _module: LightningModule, _batch: unknown, batchIdx: number, dataloaderIdx: number): void {
+  override onTestBatchStart(
+    trainer: Trainer,
+    _module: LightningModule,
+    _batch: unknown,
+    batchIdx: number,
+    dataloaderIdx: number,
+  ): void {
     this.enterLoader(this.main, this.testDescription, trainer.numTestBatches, batchIdx, dataloaderIdx);
   }
 
-  override onTestBatchEnd(trainer: Trainer, module: LightningModule, _outputs: unknown, _batch: unknown, batchIdx: number): void {
+  override onTestBatchEnd(
+    trainer: Trainer,
+    module: LightningModule,
+    _outputs: unknown,
+    _batch: unknown,
+    batchIdx: number,
+  ): void {
     this.advance(trainer, module, this.main, batchIdx);
   }
 
@@ -223,11 +256,23 @@ export class ProgressBar extends Callback {
     this.main = this.newBar(this.predictDescription, 0);
   }
 
-  override onPredictBatchStart(trainer: Trainer, _module: LightningModule, _batch: unknown, batchIdx: number, dataloaderIdx: number): void {
+  override onPredictBatchStart(
+    trainer: Trainer,
+    _module: LightningModule,
+    _batch: unknown,
+    batchIdx: number,
+    dataloaderIdx: number,
+  ): void {
     this.enterLoader(this.main, this.predictDescription, trainer.numPredictBatches, batchIdx, dataloaderIdx);
   }
 
-  override onPredictBatchEnd(trainer: Trainer, module: LightningModule, _outputs: unknown, _batch: unknown, batchIdx: number): void {
+  override onPredictBatchEnd(
+    trainer: Trainer,
+    module: LightningModule,
+    _outputs: unknown,
+    _batch: unknown,
+    batchIdx: number,
+  ): void {
     this.advance(trainer, module, this.main, batchIdx);
   }
 
@@ -259,7 +304,13 @@ export class ProgressBar extends Callback {
   }
 
   /** Gives a bar the loader that is entered: its size, and its number when there are several. */
-  private enterLoader(bar: Bar | null, label: string, totals: readonly number[], batchIdx: number, dataloaderIdx: number): void {
+  private enterLoader(
+    bar: Bar | null,
+    label: string,
+    totals: readonly number[],
+    batchIdx: number,
+    dataloaderIdx: number,
+  ): void {
     if (bar === null || batchIdx !== 0) return;
     bar.label = totals.length > 1 ? `${label} DataLoader ${dataloaderIdx}` : label;
     bar.total = totals[dataloaderIdx] ?? Number.POSITIVE_INFINITY;
@@ -282,10 +333,16 @@ export class ProgressBar extends Callback {
     this.nextDraw = performance.now() + this.interval;
     const main = this.main ?? this.nested;
     if (main === null || !this.isEnabled) return;
+    if (!this.isLive && this.nested !== null) {
+      const view = this.view(this.nested, {}, false);
+      const label = main === this.nested ? view.label : `${main.label} ${view.label}`;
+      this.stream.write(`${this.layout.plain({ ...view, label })}\n`);
+      return;
+    }
     const withMetrics = main === this.main && trainer.state.fn === 'fit';
     const view = this.view(main, withMetrics ? this.getMetrics(trainer, module) : {}, false);
     if (!this.isLive) {
-      if (main === this.main && main.done > 0) this.stream.write(`${this.layout.plain(view)}\n`);
+      this.stream.write(`${this.layout.plain(view)}\n`);
       return;
     }
     const bars = this.nested === null || this.nested === main ? [view] : [view, this.view(this.nested, {}, false)];
@@ -335,7 +392,10 @@ export class ProgressBar extends Callback {
       elapsed: bar.meter.elapsed(now),
       remaining: rate > 0 ? (bar.total - bar.done) / rate : Number.POSITIVE_INFINITY,
       rate,
-      metrics: Object.entries(metrics).map(([name, value]) => [name, typeof value === 'string' ? value : formatMetric(value)]),
+      metrics: Object.entries(metrics).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value : formatMetric(value),
+      ]),
     };
   }
 }
@@ -346,7 +406,9 @@ function totalTrainBatches(trainer: Trainer): number {
 }
 
 function versionText(trainer: Trainer): string {
-  const versions = trainer.loggers.map(({ version }) => (typeof version === 'string' ? version.slice(-4) : String(version)));
+  const versions = trainer.loggers.map(({ version }) =>
+    typeof version === 'string' ? version.slice(-4) : String(version),
+  );
   return versions.filter((version) => version !== '').join('_');
 }
 

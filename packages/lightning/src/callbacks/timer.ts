@@ -1,8 +1,8 @@
 import { LightningError } from '../errors.js';
+import { formatClock } from '../terminal/numberText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 import { type Duration, parseDuration } from './duration.js';
-import { formatClock } from '../terminal/numberText.js';
 
 /** The stages a {@link Timer} tells apart. */
 export type TimedStage = 'train' | 'sanity_check' | 'validate' | 'test' | 'predict';
@@ -42,7 +42,10 @@ export class Timer extends Callback {
     this.limit = duration === null ? null : parseDuration(duration, 'Timer: duration') / 1000;
     this.interval = interval;
     this.verbose = verbose;
-    this.spans = Object.fromEntries(timedStages.map((stage) => [stage, { start: null, end: null }])) as Record<TimedStage, Span>;
+    this.spans = Object.fromEntries(timedStages.map((stage) => [stage, { start: null, end: null }])) as Record<
+      TimedStage,
+      Span
+    >;
   }
 
   /** When the stage began, in seconds on a clock of its own; null before that. */
@@ -134,7 +137,8 @@ export class Timer extends Callback {
     const isOver = trainer.strategy.reduceBooleanDecision(elapsed >= this.limit, false);
     if (!isOver || trainer.shouldStop) return;
     trainer.shouldStop = true;
-    if (this.verbose) trainer.print(`Time limit reached. Elapsed time is ${formatClock(elapsed)}. Signaling Trainer to stop.`);
+    if (this.verbose)
+      trainer.print(`Time limit reached. Elapsed time is ${formatClock(elapsed)}. Signaling Trainer to stop.`);
   }
 
   override stateDict(): Record<string, unknown> {

@@ -30,8 +30,8 @@ export interface HookOwners {
 /**
  * Who listens to which hook, found out once for a run. A hook that nobody wrote costs one comparison.
  *
- * Callbacks run before the module, with two exceptions: callbacks that watch metrics get `onTrainEpochEnd` after the module,
- * and the module gets `onLoadCheckpoint` first. A data module comes before both, for `onException` after them.
+ * Callbacks run before the module, except that callbacks that watch metrics get `onTrainEpochEnd` after it. A data module comes
+ * before both, for `onException` after them.
  */
 export class HookTable {
   private readonly listeners = {} as Record<HookName, readonly Listener[]>;
@@ -47,8 +47,7 @@ export class HookTable {
       const ofModule = listen(module, name, []);
       const ofData = dataModule === null ? [] : listen(dataModule, name, []);
       const ofCallbacks = (list: readonly Callback[]) => list.flatMap((callback) => listen(callback, name, [trainer, module]));
-      if (name === 'onLoadCheckpoint') this.listeners[name] = [...ofModule, ...ofCallbacks(callbacks)];
-      else if (name === 'onTrainEpochEnd') {
+      if (name === 'onTrainEpochEnd') {
         const watching = callbacks.filter((callback) => callback.monitorsMetrics);
         const others = callbacks.filter((callback) => !callback.monitorsMetrics);
         this.listeners[name] = [...ofCallbacks(others), ...ofModule, ...ofCallbacks(watching)];

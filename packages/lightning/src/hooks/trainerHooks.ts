@@ -96,7 +96,8 @@ export type ModelModeHook =
   | 'onTestModelTrain'
   | 'onPredictModelEval';
 
-type AllHooks = Omit<Required<ModuleHooks>, ModelModeHook> & CallbackOnlyHooks;
+// The two checkpoint hooks are called where checkpoints are made and read, also outside of runs.
+type AllHooks = Omit<Required<ModuleHooks>, ModelModeHook | 'onSaveCheckpoint' | 'onLoadCheckpoint'> & CallbackOnlyHooks;
 
 /** A hook that the loops call on callbacks and module alike. */
 export type HookName = keyof AllHooks;
@@ -140,8 +141,6 @@ export const hookNames = [
   'onPredictEpochEnd',
   'onPredictBatchStart',
   'onPredictBatchEnd',
-  'onSaveCheckpoint',
-  'onLoadCheckpoint',
   'onException',
 ] as const satisfies readonly HookName[];
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { resetWarnings } from '@lightning-ts/torch';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LightningError } from '../errors.js';
+import type { LightningError } from '../errors.js';
 import { CSVLogger } from './csvLogger.js';
 
 let folder: string;
@@ -28,9 +28,7 @@ describe('CSVLogger', () => {
     logger.logMetrics({ train_loss: 0.25, epoch: 0 }, 0);
     logger.logMetrics({ 'val/acc': 1, epoch: 0, 'lr-Adam': 1e-5 }, 4);
     logger.finalize('success');
-    expect(metricsOf(logger)).toBe(
-      'epoch,lr-Adam,step,train_loss,val/acc\n0,,0,0.5,\n0,,0,0.25,\n0,1e-05,4,,1.0\n',
-    );
+    expect(metricsOf(logger)).toBe('epoch,lr-Adam,step,train_loss,val/acc\n0,,0,0.5,\n0,,0,0.25,\n0,1e-05,4,,1.0\n');
   });
 
   it('extends the header when a new column comes, and appends otherwise', () => {
@@ -55,15 +53,20 @@ describe('CSVLogger', () => {
         for (const [step, row] of given.entries()) logger.logMetrics(row, step);
         logger.finalize('success');
         if (given.length === 0) return;
-        const [header, ...lines] = metricsOf(logger).trimEnd().split('\n').map((line) => line.split(','));
+        const [header, ...lines] = metricsOf(logger)
+          .trimEnd()
+          .split('\n')
+          .map((line) => line.split(','));
         expect(header).toEqual([...new Set(['step', ...given.flatMap((row) => Object.keys(row))])].sort());
         const read = lines.map((cells) =>
-          Object.fromEntries(header!.map((column, index) => [column, cells[index]] as const).filter(([, cell]) => cell !== '')),
+          Object.fromEntries(
+            header!.map((column, index) => [column, cells[index]] as const).filter(([, cell]) => cell !== ''),
+          ),
         );
         const expected = given.map((row, step) => ({ ...row, step }));
-        expect(read.map((row) => Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, Number(cell)])))).toEqual(
-          expected.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value]))),
-        );
+        expect(
+          read.map((row) => Object.fromEntries(Object.entries(row).map(([name, cell]) => [name, Number(cell)]))),
+        ).toEqual(expected.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value]))));
       }),
       { numRuns: 50 },
     );
@@ -98,14 +101,20 @@ describe('CSVLogger', () => {
        for (let step = 0; step < 3; step += 1) { logger.logMetrics({ a: step }, step); logger.save(); }
        process.exit(3);`,
     );
-    const run = () => execFileSync(process.execPath, ['--conditions=@lightning-ts/source', '--import', 'tsx', script], { stdio: 'pipe' });
+    const run = () =>
+      execFileSync(process.execPath, ['--conditions=@lightning-ts/source', '--import', 'tsx', script], {
+        stdio: 'pipe',
+      });
     expect(run).toThrow();
-    expect(readFileSync(join(folder, 'exit', 'version_0', 'metrics.csv'), 'utf8')).toBe('a,step\n0.0,0\n1.0,1\n2.0,2\n');
+    expect(readFileSync(join(folder, 'exit', 'version_0', 'metrics.csv'), 'utf8')).toBe(
+      'a,step\n0.0,0\n1.0,1\n2.0,2\n',
+    );
   });
 
   it('takes the next free version, or the one it is given', () => {
     expect(new CSVLogger(folder).logDir).toBe(join(folder, 'lightning_logs', 'version_0'));
-    for (const name of ['version_0', 'version_7', 'version_x', 'v9']) mkdirSync(join(folder, 'runs', name), { recursive: true });
+    for (const name of ['version_0', 'version_7', 'version_x', 'v9'])
+      mkdirSync(join(folder, 'runs', name), { recursive: true });
     writeFileSync(join(folder, 'runs', 'version_11'), 'a file, not a folder');
     const logger = new CSVLogger(folder, { name: 'runs' });
     expect(logger.version).toBe(8);
@@ -120,7 +129,9 @@ describe('CSVLogger', () => {
     first.logMetrics({ old: 1 }, 0);
     first.finalize('success');
     resetWarnings();
-    const warned = new Promise<NodeJS.ErrnoException>((resolve) => process.once('warning', resolve as (error: Error) => void));
+    const warned = new Promise<NodeJS.ErrnoException>((resolve) =>
+      process.once('warning', resolve as (error: Error) => void),
+    );
     const second = new CSVLogger(folder, { version: 'v' });
     second.logMetrics({ new: 1 }, 0);
     second.finalize('success');

@@ -80,7 +80,8 @@ export class CSVLogger extends Logger {
     const file = this.experiment;
     const rowStep = step ?? file.pending;
     const row: Record<string, number> = {};
-    for (const key in metrics) row[this.prefix === '' ? key : `${this.prefix}-${key}`] = this.checked(key, metrics[key]);
+    for (const key in metrics)
+      row[this.prefix === '' ? key : `${this.prefix}-${key}`] = this.checked(key, metrics[key]);
     row.step = rowStep;
     file.add(row);
     if ((rowStep + 1) % this.flushLogsEveryNSteps === 0) file.write();
@@ -114,7 +115,10 @@ export class CSVLogger extends Logger {
     const { logDir } = this;
     const path = join(logDir, 'metrics.csv');
     if (existsSync(logDir) && readdirSync(logDir).length > 0) {
-      warn('LOG_DIRECTORY_NOT_EMPTY', `Log directory ${logDir} exists and is not empty; an existing metrics.csv in it is replaced.`);
+      warn(
+        'LOG_DIRECTORY_NOT_EMPTY',
+        `Log directory ${logDir} exists and is not empty; an existing metrics.csv in it is replaced.`,
+      );
     }
     mkdirSync(logDir, { recursive: true });
     rmSync(path, { force: true });

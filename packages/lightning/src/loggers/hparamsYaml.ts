@@ -45,12 +45,17 @@ function hparamsText(hparams: Readonly<Record<string, unknown>>): string {
     customTags: (tags) => [float, ...tags],
   });
   if (document.directives) document.directives.yaml.explicit = false;
-  visit(document, { Collection: (_, node) => void (node.flow = node.items.length === 0) });
+  visit(document, {
+    Collection: (_, node) => {
+      node.flow = node.items.length === 0;
+    },
+  });
   return document.toString({ indentSeq: false, lineWidth: 0 });
 }
 
 function plainValue(value: unknown): unknown {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number') return value;
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || typeof value === 'number')
+    return value;
   if (typeof value === 'bigint') return value;
   if (typeof value === 'function') return value.name || 'function';
   if (Array.isArray(value)) return value.map(plainValue);

@@ -42,6 +42,14 @@ export class RunMetrics {
     return collected.logger;
   }
 
+  /** Keeps values that did not come through `log`. */
+  keep(values: ReadonlyMap<string, Tensor>): void {
+    for (const [name, value] of values) {
+      this.callback.set(name, value);
+      this.logged.set(name, value);
+    }
+  }
+
   clear(): void {
     this.callback.clear();
     this.logged.clear();

@@ -28,7 +28,7 @@ export class AutomaticStep implements TrainStep {
   private closureRuns = 0;
   private isAsync: boolean;
 
-  constructor(private readonly run: FitRun) {
+  constructor(private readonly run: Omit<FitRun, 'step'>) {
     this.isAsync = run.module.trainingStep!.constructor.name === 'AsyncFunction';
   }
 

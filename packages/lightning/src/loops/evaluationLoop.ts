@@ -3,6 +3,7 @@ import { evaluateBatches } from './evaluationBatches.js';
 import { evaluationHooks } from './evaluationHooks.js';
 import { enterEvaluation } from './modelModes.js';
 import type { EvaluationRun } from './run.js';
+import { setLoaderEpoch } from './trainData.js';
 
 /**
  * Validates or tests: `for each loader { for each batch { step } }`, then one row with the epoch's values.
@@ -21,6 +22,7 @@ export async function evaluationLoop(run: EvaluationRun): Promise<Record<string,
   run.position ??= { at: from, dataloaderIdx: resumeAt?.dataloader_idx ?? 0, batchIsDone: true };
   if (resumeAt === null) results.startEpoch();
   if (from === 'batches') {
+    for (const cursor of cursors) setLoaderEpoch(cursor.loader, run.rowPosition().epoch);
     await hooks.call(names.start);
     await hooks.call(names.epochStart);
     await evaluateBatches(run, (_, dataloaderIdx) => sendStepRow(run, dataloaderIdx), (dataloaderIdx) => closeLoader(run, dataloaderIdx));

@@ -13,6 +13,7 @@ import type { FitRun } from './run.js';
  * that is not a promise: an await for each batch would cost more than all the rest of the loop.
  */
 export async function fitLoop(run: FitRun): Promise<void> {
+  if (stopReason(run) !== null) return;
   await run.hooks.call('onTrainStart');
   run.validation?.start();
   if (run.resumeFrom !== null) await restoreInFlight(run, run.resumeFrom);
@@ -68,6 +69,6 @@ async function openEpoch(run: FitRun): Promise<void> {
   results.startEpoch();
   await hooks.call('onTrainEpochStart');
   count(progress.epoch, 'started');
-  data.startEpoch();
+  data.cursor.start();
   progress.phase = 'batchDone';
 }

@@ -10,7 +10,7 @@ import { manualStepOutputs } from './stepOutput.js';
 
 /** One batch of manual optimization: `trainingStep` does everything. */
 export class ManualStep implements TrainStep {
-  constructor(private readonly run: FitRun) {}
+  constructor(private readonly run: Omit<FitRun, 'step'>) {}
 
   takeBatch(batch: unknown, batchIdx: number): StepOutputs | Promise<StepOutputs> {
     const { module, precision, scope } = this.run;

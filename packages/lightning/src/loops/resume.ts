@@ -31,8 +31,8 @@ export function inferPhase(run: FitRun): InFlight {
   return {
     phase,
     rng: { cpu: getRngState() },
-    train_loader: { done, at_end: phase === 'batchEnd' && batch.is_last_batch, state: null, start_state: null, start_rng: null },
-    validation: null,
+    train_loader: { done, at_end: batch.is_last_batch, state: null, start_state: null, start_rng: null },
+    validation: phase === 'validation' ? { at: 'end', dataloader_idx: 0, cursor: null, results: [], seen_batches: [] } : null,
     seen_batches: [],
     results: [],
     epoch_has_ended: false,
@@ -42,7 +42,7 @@ export function inferPhase(run: FitRun): InFlight {
   };
 }
 
-function phaseFromCounters({ progress }: FitRun): FitPhase {
+function phaseFromCounters({ module, progress }: FitRun): FitPhase {
   const { batch, epoch } = progress;
   const { current } = epoch;
   // Saved at the end of an epoch: it counts as done.
@@ -52,5 +52,8 @@ function phaseFromCounters({ progress }: FitRun): FitPhase {
     return 'epochStart';
   }
   if (current.started === current.processed) return 'epochStart';
-  return batch.current.processed > batch.current.completed || batch.is_last_batch ? 'batchEnd' : 'batchDone';
+  if (batch.current.processed > batch.current.completed) return 'batchEnd';
+  // The counter of the loggers' x-axis goes up after validation, so it lags behind when the file was saved there.
+  const stepped = module.automaticOptimization ? progress.globalStep : batch.total.completed;
+  return progress.batchesThatStepped < stepped ? 'validation' : 'batchDone';
 }

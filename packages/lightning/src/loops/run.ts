@@ -9,6 +9,7 @@ import type { BatchCursor, CursorState } from './batchCursor.js';
 import type { Breather } from './breather.js';
 import type { InFlight } from './inFlight.js';
 import type { OptimizerList } from './lightningOptimizer.js';
+import type { OptimizerToggle } from './manualStep.js';
 import type { EvaluationProgress, FitProgress } from './progress.js';
 import type { SchedulerList } from './schedulers.js';
 import type { TrainData } from './trainData.js';
@@ -74,9 +75,11 @@ export interface FitRun extends Run {
   readonly step: TrainStep;
   readonly results: ResultStore;
   /** When to validate; null when there is nothing to validate with. */
-  readonly validation: ValidationSchedule | null;
+  validation: ValidationSchedule | null;
   /** The validation inside this run. */
-  readonly evaluation: EvaluationRun | null;
+  evaluation: EvaluationRun | null;
+  /** Which optimizer alone takes gradients, in manual optimization. */
+  readonly toggle: OptimizerToggle;
   /** What a checkpoint brought for the middle of an epoch; taken when the loop begins. */
   resumeFrom: InFlight | null;
   /** Set when the run left an epoch before its end: what a checkpoint from then on has to keep of that epoch. */
@@ -86,7 +89,8 @@ export interface FitRun extends Run {
 /** One walk through the loaders of an evaluation or prediction. */
 export interface EvaluationRun extends Run {
   readonly stage: EvaluationStage;
-  readonly cursors: readonly BatchCursor[];
+  /** One for each loader; replaced when loaders are asked for again. */
+  cursors: readonly BatchCursor[];
   /** What `log` collects; null where nothing can be logged. */
   readonly results: ResultStore | null;
   readonly progress: EvaluationProgress;

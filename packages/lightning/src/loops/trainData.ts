@@ -2,52 +2,46 @@ import type { Loader } from '../module/loaderTypes.js';
 import { BatchCursor } from './batchCursor.js';
 import { limitedLength, loaderLength, type ResolvedAmount } from './limits.js';
 
-/** The batches of `fit`: one cursor for each epoch over one loader, which may be asked for again every few epochs. */
+/** The batches of `fit`: one loader, which may be asked for again every few epochs, and the place in it. */
 export class TrainData {
-  cursor: BatchCursor;
-  private lastLoaded: number;
+  private current: BatchCursor | null = null;
+  private loadedFor = 0;
 
   /**
-   * @param reloadEvery epochs after which `reload` is asked for a new loader; 0: never
-   * @param firstEpoch the epoch that `loader` was loaded for
+   * @param source asks for the loader
+   * @param reloadEvery epochs after which it is asked for again; 0: never
    */
   constructor(
-    loader: Loader,
+    private readonly source: () => Promise<Loader>,
     private readonly limit: ResolvedAmount,
-    private readonly reload: () => Promise<Loader>,
     private readonly reloadEvery: number,
-    firstEpoch: number,
-  ) {
-    this.lastLoaded = firstEpoch;
-    this.cursor = this.cursorOver(loader);
+  ) {}
+
+  /** Where the run is in the loader. `load` comes first. */
+  get cursor(): BatchCursor {
+    return this.current!;
   }
 
-  /** Batches in an epoch; `Infinity` when unknown. */
+  /** Batches in an epoch; `Infinity` when unknown, 0 before `load`. */
   get total(): number {
-    return this.cursor.total;
+    return this.current?.total ?? 0;
+  }
+
+  async load(epoch: number): Promise<void> {
+    const loader = await this.source();
+    const length = loaderLength(loader);
+    this.current = new BatchCursor(loader, limitedLength(length, this.limit, 'limitTrainBatches'), length !== null);
+    this.loadedFor = epoch;
   }
 
   /** Before an epoch's hooks: a new loader when one is due, and the epoch's number for samplers that shuffle by it. */
   async prepareEpoch(epoch: number): Promise<void> {
-    if (this.reloadEvery > 0 && epoch - this.lastLoaded >= this.reloadEvery) {
-      this.cursor = this.cursorOver(await this.reload());
-      this.lastLoaded = epoch;
-    }
+    if (this.reloadEvery > 0 && epoch - this.loadedFor >= this.reloadEvery) await this.load(epoch);
     setLoaderEpoch(this.cursor.loader, epoch);
   }
 
-  /** After an epoch's hooks: goes before the first batch. */
-  startEpoch(): void {
-    this.cursor.start();
-  }
-
-  close(): Promise<void> {
-    return this.cursor.close();
-  }
-
-  private cursorOver(loader: Loader): BatchCursor {
-    const length = loaderLength(loader);
-    return new BatchCursor(loader, limitedLength(length, this.limit, 'limitTrainBatches'), length !== null);
+  async close(): Promise<void> {
+    await this.current?.close();
   }
 }
 

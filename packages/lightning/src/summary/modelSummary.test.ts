@@ -16,7 +16,11 @@ class Model extends Module {
 
 describe('the model summary', () => {
   it('prints the layout that users know', () => {
-    expect(String(summarize(new Model())).split('\n').map((line) => line.trimEnd())).toEqual([
+    expect(
+      String(summarize(new Model()))
+        .split('\n')
+        .map((line) => line.trimEnd()),
+    ).toEqual([
       '  | Name         | Type       | Params | Mode',
       '-'.repeat(52),
       '0 | net          | Sequential | 40     | train',
@@ -45,7 +49,8 @@ describe('the model summary', () => {
   });
 
   it('lists as deep as it is told', () => {
-    const names = (maxDepth: number): string[] => summarize(new Model(), { maxDepth }).layers.map((layer) => layer.name);
+    const names = (maxDepth: number): string[] =>
+      summarize(new Model(), { maxDepth }).layers.map((layer) => layer.name);
     expect(names(0)).toEqual([]);
     expect(names(1)).toEqual(['net']);
     expect(names(2)).toEqual(['net', 'net.0', 'net.1', 'net.2']);
@@ -71,8 +76,8 @@ describe('the model summary', () => {
   });
 
   it('writes counts in groups of three digits', () => {
-    expect([0, 56, 999, 1544, 27_000_000, 123_456, 1.5e9, 2e13, 3e15].map((count) => humanCount(count).trim())).toEqual([
-      '0', '56', '999', '1.5 K', '27.0 M', '123 K', '1.5 B', '20.0 T', '3,000 T',
-    ]);
+    expect([0, 56, 999, 1544, 27_000_000, 123_456, 1.5e9, 2e13, 3e15].map((count) => humanCount(count).trim())).toEqual(
+      ['0', '56', '999', '1.5 K', '27.0 M', '123 K', '1.5 B', '20.0 T', '3,000 T'],
+    );
   });
 });

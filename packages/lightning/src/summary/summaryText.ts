@@ -18,7 +18,8 @@ export function summaryText(summary: ModelDescription): string {
     rows.push([' ', 'other params', 'n/a', count, 'n/a', ...(hasSizes ? ['n/a', 'n/a'] : [])]);
   }
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]): string => cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ');
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ');
   const rule = '-'.repeat(widths.reduce((sum, width) => sum + width, 0) + 3 * (widths.length + 1));
   const footer = [
     [humanCount(summary.trainableParameters), 'Trainable params'],
@@ -28,13 +29,9 @@ export function summaryText(summary: ModelDescription): string {
     [String(summary.modulesInTrainMode), 'Modules in train mode'],
     [String(summary.modulesInEvalMode), 'Modules in eval mode'],
   ] as const;
-  return [
-    line(header),
-    rule,
-    ...rows.map(line),
-    rule,
-    ...footer.map(([value, name]) => value.padEnd(10) + name),
-  ].join('\n');
+  return [line(header), rule, ...rows.map(line), rule, ...footer.map(([value, name]) => value.padEnd(10) + name)].join(
+    '\n',
+  );
 }
 
 const units = [' ', 'K', 'M', 'B', 'T'];
@@ -43,6 +40,7 @@ const units = [' ', 'K', 'M', 'B', 'T'];
 export function humanCount(count: number): string {
   const groups = Math.max(1, Math.min(units.length, Math.ceil(String(Math.trunc(count)).length / 3)));
   const scaled = count / 1000 ** (groups - 1);
-  const digits = groups === 1 || scaled >= 100 ? pythonFormat(Math.trunc(scaled), ',d', true) : pythonFormat(scaled, ',.1f', false);
+  const digits =
+    groups === 1 || scaled >= 100 ? pythonFormat(Math.trunc(scaled), ',d', true) : pythonFormat(scaled, ',.1f', false);
   return `${digits} ${units[groups - 1]}`;
 }

@@ -4,7 +4,10 @@ import { stripEscapes, textWidth } from './textWidth.js';
 
 describe('the table of evaluation results', () => {
   it('lists metrics by name with a column for each loader', () => {
-    const results: Record<string, number>[] = [{ 'test/loss': Math.fround(0.2349), 'test/acc/dataloader_idx_0': 0.5 }, { 'test/acc/dataloader_idx_1': 1 }];
+    const results: Record<string, number>[] = [
+      { 'test/loss': Math.fround(0.2349), 'test/acc/dataloader_idx_0': 0.5 },
+      { 'test/acc/dataloader_idx_1': 1 },
+    ];
     expect(renderEvaluationTable('test', results, 80, false)).toBe(
       [
         '┏━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┓',

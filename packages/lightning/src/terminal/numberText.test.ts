@@ -4,9 +4,29 @@ import { formatClock, formatExact, formatMetric, formatRate } from './numberText
 
 describe('numbers in the terminal', () => {
   it('shows metrics with three decimals, and with an exponent where those would say nothing', () => {
-    const values = [0.68, 1, 0, -0.1234, 250, 3.2e-5, 1234567.8, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    const values = [
+      0.68,
+      1,
+      0,
+      -0.1234,
+      250,
+      3.2e-5,
+      1234567.8,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+    ];
     expect(values.map(formatMetric)).toEqual([
-      '0.680', '1.000', '0.000', '-0.123', '250', '3.20e-5', '1.23e+6', 'nan', 'inf', '-inf',
+      '0.680',
+      '1.000',
+      '0.000',
+      '-0.123',
+      '250',
+      '3.20e-5',
+      '1.23e+6',
+      'nan',
+      'inf',
+      '-inf',
     ]);
   });
 
@@ -30,8 +50,18 @@ describe('numbers in the terminal', () => {
 
   it('shows times and rates', () => {
     expect([0, 59.9, 61, 3600 * 25, Number.POSITIVE_INFINITY].map(formatClock)).toEqual([
-      '0:00:00', '0:00:59', '0:01:01', '25:00:00', '-:--:--',
+      '0:00:00',
+      '0:00:59',
+      '0:01:01',
+      '25:00:00',
+      '-:--:--',
     ]);
-    expect([0, 0.082, 5.454, 19.54, 1250.4].map(formatRate)).toEqual(['--it/s', '0.08it/s', '5.45it/s', '19.5it/s', '1250it/s']);
+    expect([0, 0.082, 5.454, 19.54, 1250.4].map(formatRate)).toEqual([
+      '--it/s',
+      '0.08it/s',
+      '5.45it/s',
+      '19.5it/s',
+      '1250it/s',
+    ]);
   });
 });

@@ -45,7 +45,9 @@ export const defaultLayout: ProgressLayout = {
   plain(bar) {
     const isDone = bar.done >= bar.total;
     const share = isDone || !Number.isFinite(bar.total) ? '' : ` (${Math.floor((100 * bar.done) / bar.total)}%)`;
-    const times = isDone ? formatClock(bar.elapsed) : `${formatClock(bar.elapsed)} • ${formatClock(bar.remaining)} left`;
+    const times = isDone
+      ? formatClock(bar.elapsed)
+      : `${formatClock(bar.elapsed)} • ${formatClock(bar.remaining)} left`;
     const metrics = bar.metrics.map(([name, value]) => `${name}: ${value}`);
     return [bar.label, `${countText(bar)}${share}`, times, formatRate(bar.rate), ...metrics].join('  ');
   },

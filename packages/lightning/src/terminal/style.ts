@@ -40,10 +40,10 @@ export interface Style {
   violet(text: string): string;
 }
 
-const escape = '\u001b[';
+const controlSequence = '\u001b[';
 
 function wrap(open: string, close: string, enabled: boolean): (text: string) => string {
-  return enabled ? (text) => (text === '' ? '' : `${escape}${open}m${text}${escape}${close}m`) : (text) => text;
+  return enabled ? (text) => (text === '' ? '' : `${controlSequence}${open}m${text}${controlSequence}${close}m`) : (text) => text;
 }
 
 /** Builds the colour functions. @param enabled as {@link supportsColor} says for the stream in use */

@@ -24,7 +24,6 @@ export interface CheckpointSubject {
   readonly dataModule: LightningDataModule | null;
   /** The training run in progress or the last one, null when there was none. */
   readonly fit: FitRun | null;
-  readonly session: Session | null;
 }
 
 /**
@@ -34,7 +33,7 @@ export interface CheckpointSubject {
  * @param weightsOnly leaves out what only training needs
  */
 export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: boolean): Promise<CheckpointData> {
-  const { dataModule, fit, module, session, trainer } = subject;
+  const { dataModule, fit, module, trainer } = subject;
   const progress = fit?.progress ?? new FitProgress(!module.automaticOptimization);
   const checkpoint: CheckpointData = {
     epoch: progress.currentEpoch,
@@ -45,7 +44,7 @@ export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: bo
   };
   const ours: Record<string, unknown> = { version: version.lightningTs };
   if (!weightsOnly) {
-    checkpoint.callbacks = callbackStates(session?.callbacks ?? trainer.callbacks);
+    checkpoint.callbacks = callbackStates(trainer.callbacks);
     checkpoint.optimizer_states = fit === null ? [] : optimizerStates(fit);
     checkpoint.lr_schedulers = fit === null ? [] : fit.schedulers.configs.map(({ scheduler }) => scheduler.stateDict());
     const { precision } = fit ?? {};
@@ -56,8 +55,8 @@ export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: bo
   const dataState = dataModule?.stateDict() ?? {};
   if (dataModule !== null && Object.keys(dataState).length > 0) checkpoint[dataModule.constructor.name] = dataState;
   checkpoint.lightning_ts = ours;
-  if (!weightsOnly) await session?.hooks.call('onSaveCheckpoint', checkpoint);
-  else await module.onSaveCheckpoint?.(checkpoint);
+  if (!weightsOnly) for (const callback of trainer.callbacks) await callback.onSaveCheckpoint?.(trainer, module, checkpoint);
+  await module.onSaveCheckpoint?.(checkpoint);
   return checkpoint;
 }
 
@@ -112,19 +111,12 @@ function addHyperparameters(
 
 /** Puts the weights, the data module's state and, for training, the callbacks' states back. */
 export async function restoreModule(session: Session, checkpoint: ReadCheckpoint, path: string): Promise<void> {
-  const { callbacks, dataModule, hooks, module, stage } = session;
-  const isFit = stage === 'fit';
-  if (isFit) {
-    // The module's hook comes first, then its weights, then the callbacks: the table has the first and the last together.
-    await module.onLoadCheckpoint?.(checkpoint as never);
-    loadWeights(module, checkpoint, path, module.strictLoading);
-  } else {
-    await module.onLoadCheckpoint?.(checkpoint as never);
-    loadWeights(module, checkpoint, path, module.strictLoading);
-  }
+  const { callbacks, dataModule, module, stage } = session;
+  await module.onLoadCheckpoint?.(checkpoint as never);
+  loadWeights(module, checkpoint, path, module.strictLoading);
   const dataState = dataModule === null ? undefined : checkpoint[dataModule.constructor.name];
   if (dataModule !== null && isPlainObject(dataState)) dataModule.loadStateDict(dataState);
-  if (!isFit) return;
+  if (stage !== 'fit') return;
   for (const callback of callbacks) await callback.onLoadCheckpoint?.(session.trainer, module, checkpoint as never);
   const states = isPlainObject(checkpoint.callbacks) ? checkpoint.callbacks : {};
   const unused = new Set(Object.keys(states));
@@ -134,7 +126,6 @@ export async function restoreModule(session: Session, checkpoint: ReadCheckpoint
     unused.delete(callback.stateKey);
     callback.loadStateDict(state);
   }
-  void hooks;
   if (unused.size > 0) {
     warn('CALLBACK_STATE_UNUSED', `The checkpoint has states of callbacks that this Trainer does not have: ${[...unused].join(', ')}.`);
   }

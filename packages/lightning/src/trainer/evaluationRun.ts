@@ -6,7 +6,6 @@ import { evaluationHooks } from '../loops/evaluationHooks.js';
 import { limitedLength, loaderLength, type ResolvedAmount } from '../loops/limits.js';
 import { EvaluationProgress } from '../loops/progress.js';
 import type { EvaluationRun, EvaluationStage, Run } from '../loops/run.js';
-import { setLoaderEpoch } from '../loops/trainData.js';
 import { LightningModule } from '../module/lightningModule.js';
 import type { Loader } from '../module/loaderTypes.js';
 
@@ -50,9 +49,10 @@ export function evaluationRun(run: Run, plan: EvaluationPlan): EvaluationRun {
   };
 }
 
-function cursorFor(loader: Loader, { atMost = Number.POSITIVE_INFINITY, limit, limitName, rowPosition }: EvaluationPlan): BatchCursor {
+/** The place in a loader, with the limit of the evaluation. */
+export function cursorFor(loader: Loader, plan: Pick<EvaluationPlan, 'atMost' | 'limit' | 'limitName'>): BatchCursor {
+  const { atMost = Number.POSITIVE_INFINITY, limit, limitName } = plan;
   const length = loaderLength(loader);
-  setLoaderEpoch(loader, rowPosition().epoch);
   return new BatchCursor(loader, Math.min(limitedLength(length, limit, limitName), atMost), length !== null);
 }
 

@@ -3,9 +3,9 @@ import { ResultStore } from '../logging/resultStore.js';
 import { AutomaticStep } from '../loops/automaticStep.js';
 import type { ConfiguredOptimizers } from '../loops/configureOptimizers.js';
 import { LightningOptimizer, OptimizerList, type OptimizerHost } from '../loops/lightningOptimizer.js';
-import { ManualStep } from '../loops/manualStep.js';
+import { ManualStep, OptimizerToggle } from '../loops/manualStep.js';
 import { count, FitProgress } from '../loops/progress.js';
-import type { EvaluationRun, FitRun, FitSettings, Run } from '../loops/run.js';
+import type { FitRun, FitSettings, Run } from '../loops/run.js';
 import { SchedulerList } from '../loops/schedulers.js';
 import type { TrainData } from '../loops/trainData.js';
 import { type CheckInterval, ValidationSchedule } from '../loops/validationSchedule.js';
@@ -17,17 +17,15 @@ export interface FitParts {
   readonly settings: FitSettings;
   readonly configured: ConfiguredOptimizers;
   readonly data: TrainData;
-  readonly evaluation: EvaluationRun | null;
-  readonly schedule: ValidationSchedule | null;
   readonly progress: FitProgress;
 }
 
 /** Puts a training run together. */
 export function fitRun(run: Run, parts: FitParts): FitRun {
   const { module, metrics, precision, scope } = run;
-  const { configured, data, evaluation, progress, schedule, settings } = parts;
+  const { configured, data, progress, settings } = parts;
   const optimizers = new OptimizerList();
-  const assembled = {
+  const assembled: Omit<FitRun, 'step'> = {
     ...run,
     settings,
     progress,
@@ -35,14 +33,14 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     optimizers,
     schedulers: new SchedulerList(module.automaticOptimization ? configured.schedulers : [], module, progress, metrics),
     results: new ResultStore(scope, true),
-    validation: schedule,
-    evaluation,
+    validation: null,
+    evaluation: null,
+    toggle: new OptimizerToggle(optimizers),
     resumeFrom: null,
     cutOff: null,
   };
-  const complete = assembled as typeof assembled & { step: FitRun['step'] };
-  const automatic = module.automaticOptimization ? new AutomaticStep(complete) : null;
-  complete.step = automatic ?? new ManualStep(complete);
+  const automatic = module.automaticOptimization ? new AutomaticStep(assembled) : null;
+  const step = automatic ?? new ManualStep(assembled);
   const host: OptimizerHost = {
     isManual: automatic === null,
     precisionStep: precision.optimizerStep?.bind(precision) ?? null,
@@ -54,7 +52,7 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     },
   };
   for (const optimizer of configured.optimizers) optimizers.push(new LightningOptimizer(optimizer, host));
-  return complete;
+  return Object.assign(assembled, { step });
 }
 
 /**

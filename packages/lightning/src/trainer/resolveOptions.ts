@@ -1,6 +1,5 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { warn } from '@lightning-ts/torch';
 import { Callback } from '../callbacks/callback.js';
 import { type Duration, parseDuration } from '../callbacks/duration.js';
 import { LightningError } from '../errors.js';
@@ -23,6 +22,8 @@ export interface ResolvedOptions extends Readonly<Omit<FitSettings, 'fastDevRun'
   /** True: the default logger. */
   readonly logger: readonly Logger[] | true;
   readonly callbacks: readonly Callback[];
+  /** Whether nobody said when training ends. */
+  readonly maxEpochsIsDefault: boolean;
   /** Batches of a trial run, 0 for a real one. */
   readonly fastDevRun: number;
   readonly maxTime: Duration | null;
@@ -108,20 +109,17 @@ export function resolveOptions(given: TrainerOptions): ResolvedOptions {
   } satisfies ResolvedOptions);
 }
 
-function resolveLimits(given: TrainerOptions, fastDevRun: number): Pick<FitSettings, 'maxEpochs' | 'minEpochs' | 'maxSteps' | 'minSteps'> {
+function resolveLimits(given: TrainerOptions, fastDevRun: number): Pick<ResolvedOptions, 'maxEpochs' | 'maxEpochsIsDefault' | 'minEpochs' | 'maxSteps' | 'minSteps'> {
   const unlimited = (value: number): number => (value === -1 ? Number.POSITIVE_INFINITY : value);
   const minSteps = integer('minSteps', given.minSteps ?? 0, 0);
   const minEpochs = integer('minEpochs', given.minEpochs ?? (minSteps > 0 ? 1 : 0), 0);
   const maxSteps = unlimited(integer('maxSteps', given.maxSteps ?? -1, -1));
   const hasOtherLimit = maxSteps !== Number.POSITIVE_INFINITY || given.maxTime !== undefined;
-  if (given.maxEpochs === undefined && !hasOtherLimit && fastDevRun === 0) {
-    warn('MAX_EPOCHS_DEFAULT', 'No limit for training was given, so it stops after 1000 epochs. Set maxEpochs, or -1 for no limit.');
-  }
   const maxEpochs = unlimited(integer('maxEpochs', given.maxEpochs ?? (hasOtherLimit ? -1 : 1000), -1));
-  if (fastDevRun > 0) return { maxEpochs: 1, minEpochs: 0, maxSteps: fastDevRun, minSteps: 0 };
+  if (fastDevRun > 0) return { maxEpochs: 1, maxEpochsIsDefault: false, minEpochs: 0, maxSteps: fastDevRun, minSteps: 0 };
   if (minEpochs > maxEpochs) throw conflict(`minEpochs is ${minEpochs}, but maxEpochs is ${maxEpochs}`);
   if (minSteps > maxSteps) throw conflict(`minSteps is ${minSteps}, but maxSteps is ${maxSteps}`);
-  return { maxEpochs, minEpochs, maxSteps, minSteps };
+  return { maxEpochs, maxEpochsIsDefault: given.maxEpochs === undefined && !hasOtherLimit, minEpochs, maxSteps, minSteps };
 }
 
 function refuseWithBarebones(given: TrainerOptions): void {

@@ -11,6 +11,7 @@ import type { Run } from '../loops/run.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import { hparamsOf, toStored } from '../module/hparams.js';
 import type { LightningModule } from '../module/lightningModule.js';
+import type { Loader } from '../module/loaderTypes.js';
 import { createPrecision } from '../precision/createPrecision.js';
 import { withModuleCallbacks } from './callbackList.js';
 import type { DataSources } from './dataSources.js';
@@ -32,6 +33,8 @@ export class Session {
   readonly hooks: HookTable;
   readonly scope: HookScope = { hook: null };
   readonly run: Run;
+  /** The training loader, when somebody asked for it ahead of time. */
+  trainLoader: Loader | null = null;
   private readonly reached = new Set<Milestone>();
   private readonly undo: (() => void | Promise<void>)[] = [];
 
@@ -81,6 +84,11 @@ export class Session {
   /** Notes that a pair of hooks has been opened. */
   pass(milestone: Milestone): void {
     this.reached.add(milestone);
+  }
+
+  /** Has `act` done when the run ends, however it ends; what was asked for last comes first. */
+  onEnd(act: () => void | Promise<void>): void {
+    this.undo.push(act);
   }
 
   /** Moves the model to where it runs. */

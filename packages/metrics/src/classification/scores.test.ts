@@ -18,7 +18,7 @@ import type { ScoreMetric } from './scoreMetric.js';
 import { BinarySpecificity, MulticlassSpecificity, MultilabelSpecificity } from './specificity.js';
 
 const labels = (values: readonly number[]): Tensor => tensor([...values], { dtype: 'int64' });
-const valueOf = (value: Tensor): unknown => value.tolist();
+const listOf = (value: Tensor): unknown => value.tolist();
 
 function expectClose(actual: unknown, expected: number | number[]): void {
   const flat = (value: unknown): number[] => (Array.isArray(value) ? value.flatMap(flat) : [Number(value)]);
@@ -72,7 +72,7 @@ describe('multiclass scores', () => {
         for (const batch of batches) {
           const [preds, target] = [batch.map(([pred]) => pred), batch.map(([, truth]) => truth)];
           const expected = averaged(countsByClass(preds, target, classes), score, average, true);
-          expectClose(valueOf(metric.forward(labels(preds), labels(target))), expected);
+          expectClose(listOf(metric.forward(labels(preds), labels(target))), expected);
         }
         const all = batches.flat();
         const counts = countsByClass(
@@ -80,7 +80,7 @@ describe('multiclass scores', () => {
           all.map(([, truth]) => truth),
           classes,
         );
-        expectClose(valueOf(metric.compute()), averaged(counts, score, average, true));
+        expectClose(listOf(metric.compute()), averaged(counts, score, average, true));
         expect(metric.updateCount).toBe(batches.length);
       }),
       { numRuns: 40 },
@@ -93,7 +93,7 @@ describe('multiclass scores', () => {
       const target = labels([0, ignoreIndex, 1, 0, 1]);
       const value = multiclassAccuracy(preds, target, { numClasses: 3, average: 'none', ignoreIndex });
       expectClose(
-        valueOf(value),
+        listOf(value),
         averaged(countsByClass([0, 2, 2, 1], [0, 1, 0, 1], 3), 'accuracy', 'none', true) as number[],
       );
     }
@@ -198,7 +198,7 @@ describe('multilabel scores', () => {
               2,
             )[1]!,
         );
-        expectClose(valueOf(metric.compute()), averaged(counts, score, average, false));
+        expectClose(listOf(metric.compute()), averaged(counts, score, average, false));
       }),
       { numRuns: 40 },
     );
@@ -219,7 +219,7 @@ describe('multilabel scores', () => {
     ]);
     const metric = new MultilabelAccuracy({ numLabels: 2, average: 'none', ignoreIndex: -1 });
     metric.update(preds, target);
-    expect(valueOf(metric.compute())).toEqual([1, 1]);
+    expect(listOf(metric.compute())).toEqual([1, 1]);
   });
 });
 

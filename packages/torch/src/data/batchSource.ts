@@ -114,7 +114,9 @@ export class StreamedBatches implements BatchSource {
     this.warnBeyondLength();
     if (this.batchSize !== null) return collateAll(batch, this.collate);
     const sample = batch[0];
-    return sample instanceof Promise ? sample.then((value) => this.collate(value as never)) : this.collate(sample as never);
+    return sample instanceof Promise
+      ? sample.then((value) => this.collate(value as never))
+      : this.collate(sample as never);
   }
 
   state(): Record<string, unknown> {

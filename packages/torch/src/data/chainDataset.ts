@@ -29,6 +29,9 @@ export class ChainDataset<T = unknown> extends IterableDataset<T> {
 
 function checked<T>(dataset: IterableDataset<T>): IterableDataset<T> {
   if (!(dataset instanceof IterableDataset))
-    throw new TorchError('DATA_LOADER', `ChainDataset takes IterableDatasets; got ${shown(dataset)}. Use ConcatDataset`);
+    throw new TorchError(
+      'DATA_LOADER',
+      `ChainDataset takes IterableDatasets; got ${shown(dataset)}. Use ConcatDataset`,
+    );
   return dataset;
 }

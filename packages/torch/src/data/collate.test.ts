@@ -14,10 +14,19 @@ const messageOf = (fn: () => unknown): string => {
 
 describe('defaultCollate', () => {
   it('stacks tensors and typed arrays', () => {
-    const batch = defaultCollate([[ones(2), new Float32Array([1, 2])], [zeros(2), new Float32Array([3, 4])]] as [Tensor, Float32Array][]);
+    const batch = defaultCollate([
+      [ones(2), new Float32Array([1, 2])],
+      [zeros(2), new Float32Array([3, 4])],
+    ] as [Tensor, Float32Array][]);
     expectTypeOf(batch).toEqualTypeOf<[Tensor, Tensor]>();
-    expect(batch[0].tolist()).toEqual([[1, 1], [0, 0]]);
-    expect(batch[1].tolist()).toEqual([[1, 2], [3, 4]]);
+    expect(batch[0].tolist()).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    expect(batch[1].tolist()).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(batch[1].dtype).toBe('float32');
     expect(defaultCollate([new BigInt64Array([1n])]).dtype).toBe('int64');
     expect(defaultCollate([new Uint8Array([200])]).dtype).toBe('uint8');
@@ -33,7 +42,10 @@ describe('defaultCollate', () => {
   });
 
   it('keeps objects and Maps, by the keys of the first sample', () => {
-    const batch = defaultCollate([{ x: 1, y: 'a' }, { x: 2, y: 'b', z: 3 }]);
+    const batch = defaultCollate([
+      { x: 1, y: 'a' },
+      { x: 2, y: 'b', z: 3 },
+    ]);
     expect(Object.keys(batch)).toEqual(['x', 'y']);
     const map = defaultCollate([new Map([['k', 1]]), new Map([['k', 2]])]);
     expect(map.get('k')!.tolist()).toEqual([1, 2]);
@@ -50,9 +62,13 @@ describe('defaultCollate', () => {
     expect(messageOf(() => defaultCollate([new Date()]))).toContain('an object of class Date');
     expect(messageOf(() => defaultCollate([undefined]))).toContain('found undefined');
     expect(messageOf(() => defaultCollate([]))).toContain('at least one sample');
-    expect(messageOf(() => defaultCollate([[1, 2], [3]]))).toContain('each element in list of batch should be of equal size');
+    expect(messageOf(() => defaultCollate([[1, 2], [3]]))).toContain(
+      'each element in list of batch should be of equal size',
+    );
     expect(messageOf(() => defaultCollate<{ x?: number }>([{ x: 1 }, {}]))).toContain("has the key 'x', but sample 1");
-    expect(messageOf(() => defaultCollate<unknown>([1, 'a']))).toContain("has a number, but sample 1 of the batch has 'a'");
+    expect(messageOf(() => defaultCollate<unknown>([1, 'a']))).toContain(
+      "has a number, but sample 1 of the batch has 'a'",
+    );
     expect(messageOf(() => defaultCollate<unknown>([ones(1), 1]))).toContain('has a Tensor, but sample 1');
   });
 
@@ -64,7 +80,13 @@ describe('defaultCollate', () => {
 describe('defaultConvert', () => {
   it('turns typed arrays into tensors and leaves the rest', () => {
     const tensor = ones(1);
-    const converted = defaultConvert({ a: new Float32Array([1]), b: [1, 'x'], c: tensor, d: new Map([['k', new Int32Array([2])]]), e: Buffer.from('x') });
+    const converted = defaultConvert({
+      a: new Float32Array([1]),
+      b: [1, 'x'],
+      c: tensor,
+      d: new Map([['k', new Int32Array([2])]]),
+      e: Buffer.from('x'),
+    });
     expect(converted.a).toBeInstanceOf(Tensor);
     expect(converted.b).toEqual([1, 'x']);
     expect(converted.c).toBe(tensor);

@@ -58,18 +58,34 @@ function collateMap(column: readonly unknown[], first: Map<unknown, unknown>, pa
   return new Map(
     [...first.keys()].map((key) => {
       requireAll(maps, (map) => (map as Map<unknown, unknown>).has(key), `the key ${shown(key)}`, path);
-      return [key, collateColumn(maps.map((map) => map.get(key)), `${path}.get(${shown(key)})`)];
+      return [
+        key,
+        collateColumn(
+          maps.map((map) => map.get(key)),
+          `${path}.get(${shown(key)})`,
+        ),
+      ];
     }),
   );
 }
 
-function collateObject(column: readonly unknown[], first: Record<string, unknown>, path: string): Record<string, unknown> {
+function collateObject(
+  column: readonly unknown[],
+  first: Record<string, unknown>,
+  path: string,
+): Record<string, unknown> {
   requireAll(column, isPlainObject, 'a plain object', path);
   const objects = column as Record<string, unknown>[];
   return Object.fromEntries(
     Object.keys(first).map((key) => {
       requireAll(objects, (object) => Object.hasOwn(object as object, key), `the key '${key}'`, path);
-      return [key, collateColumn(objects.map((object) => object[key]), `${path}.${key}`)];
+      return [
+        key,
+        collateColumn(
+          objects.map((object) => object[key]),
+          `${path}.${key}`,
+        ),
+      ];
     }),
   );
 }
@@ -83,7 +99,12 @@ function collateLists(column: readonly unknown[], first: readonly unknown[], pat
       'DATA_LOADER',
       `each element in list of batch should be of equal size: at ${path} the first sample has ${first.length} elements, sample ${odd} has ${lists[odd]!.length}`,
     );
-  return first.map((_, i) => collateColumn(lists.map((list) => list[i]), `${path}[${i}]`));
+  return first.map((_, i) =>
+    collateColumn(
+      lists.map((list) => list[i]),
+      `${path}[${i}]`,
+    ),
+  );
 }
 
 function collateColumn(column: readonly unknown[], path: string): unknown {
@@ -117,7 +138,8 @@ function convert(value: unknown): unknown {
   if (isNumeric(value)) return fromTypedArray(value);
   if (Array.isArray(value)) return value.map(convert);
   if (value instanceof Map) return new Map([...value].map(([key, entry]) => [key, convert(entry)]));
-  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, convert(entry)]));
+  if (isPlainObject(value))
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, convert(entry)]));
   return value;
 }
 

@@ -43,8 +43,20 @@ describe('iterating', () => {
     expect(loader.length).toBe(3);
     const batches = Array.from(loader, ([x, y]) => [x.tolist(), y.tolist()]);
     expect(batches).toEqual([
-      [[[0, 1], [2, 3]], [0, 1]],
-      [[[4, 5], [6, 7]], [2, 3]],
+      [
+        [
+          [0, 1],
+          [2, 3],
+        ],
+        [0, 1],
+      ],
+      [
+        [
+          [4, 5],
+          [6, 7],
+        ],
+        [2, 3],
+      ],
       [[[8, 9]], [4]],
     ]);
   });
@@ -83,7 +95,10 @@ describe('iterating', () => {
     const dataset = { length: 2, getItem: (i: number) => ({ x: new Float32Array([i, i + 1]), name: `n${i}` }) };
     const loader = new DataLoader(dataset, { batchSize: null });
     const samples = Array.from(loader, ({ x, name }) => [x.tolist(), name]);
-    expect(samples).toEqual([[[0, 1], 'n0'], [[1, 2], 'n1']]);
+    expect(samples).toEqual([
+      [[0, 1], 'n0'],
+      [[1, 2], 'n1'],
+    ]);
     expect(loader.length).toBe(2);
     expect([...new DataLoader(dataset, { batchSize: null, collateFn: ({ name }) => name })]).toEqual(['n0', 'n1']);
   });
@@ -93,8 +108,13 @@ describe('iterating', () => {
     expect(Array.from(loader, ([x]) => x.tolist())).toEqual([[0, 5], [1], [2, 3, 4]]);
     expect(loader.length).toBe(3);
     expect(loader.batchSize).toBeNull();
-    const grouped = new DataLoader(items(5), { batchSampler: new BatchSampler(new SequentialSampler(items(5)), 2, { dropLast: true }) });
-    expect(Array.from(grouped, ([x]) => x.tolist())).toEqual([[0, 1], [2, 3]]);
+    const grouped = new DataLoader(items(5), {
+      batchSampler: new BatchSampler(new SequentialSampler(items(5)), 2, { dropLast: true }),
+    });
+    expect(Array.from(grouped, ([x]) => x.tolist())).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
   });
 
   it('respects the iterator of a subclass of a sampler', () => {
@@ -108,9 +128,16 @@ describe('iterating', () => {
   });
 
   it('batches an IterableDataset, with dropLast leaving out the rest', () => {
-    expect(Array.from(new DataLoader(new Counting(5), { batchSize: 2 }), (x) => x.tolist())).toEqual([[0, 1], [2, 3], [4]]);
+    expect(Array.from(new DataLoader(new Counting(5), { batchSize: 2 }), (x) => x.tolist())).toEqual([
+      [0, 1],
+      [2, 3],
+      [4],
+    ]);
     const dropping = new DataLoader(new Counting(5, 5), { batchSize: 2, dropLast: true });
-    expect(Array.from(dropping, (x) => x.tolist())).toEqual([[0, 1], [2, 3]]);
+    expect(Array.from(dropping, (x) => x.tolist())).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
     expect(dropping.length).toBe(2);
     expect([...new DataLoader(new Counting(3), { batchSize: null })]).toEqual([0, 1, 2]);
   });
@@ -140,8 +167,19 @@ describe('iterating', () => {
     expect(new Subset(squares(3), [1]).getBatch).toBeUndefined();
   });
 
+  it('gives ordinary batches for pinMemory where there is no GPU', () => {
+    const loader = new DataLoader(items(3), { batchSize: 2, pinMemory: true });
+    expect(Array.from(loader, ([x]) => x.tolist())).toEqual([[0, 1], [2]]);
+    expect(loader.pinMemory).toBe(true);
+  });
+
   it('lets errors of the dataset pass through as they are', () => {
-    const broken = { length: 2, getItem: () => { throw new RangeError('no such file'); } };
+    const broken = {
+      length: 2,
+      getItem: () => {
+        throw new RangeError('no such file');
+      },
+    };
     expect(() => [...new DataLoader(broken)]).toThrow(RangeError);
   });
 
@@ -193,7 +231,13 @@ describe('iterating asynchronously', () => {
   });
 
   it('goes on after a failed sample', async () => {
-    const dataset = { length: 2, getItem: async (i: number) => { if (i === 0) throw new RangeError('bad sample'); return i; } };
+    const dataset = {
+      length: 2,
+      getItem: async (i: number) => {
+        if (i === 0) throw new RangeError('bad sample');
+        return i;
+      },
+    };
     const iterator = new DataLoader(dataset)[Symbol.asyncIterator]();
     await expect(iterator.next()).rejects.toThrow('bad sample');
     expect((await iterator.next()).value!.tolist()).toEqual([1]);
@@ -205,18 +249,54 @@ describe('bad arguments', () => {
   const stream = new Counting(4);
   const cases: [string, () => unknown, RegExp][] = [
     ['numWorkers above 0', () => new DataLoader(data, { numWorkers: 2 }), /worker threads are not there yet/],
-    ['negative numWorkers', () => new DataLoader(data, { numWorkers: -1 }), /numWorkers must be an integer from 0 up, got -1/],
+    [
+      'negative numWorkers',
+      () => new DataLoader(data, { numWorkers: -1 }),
+      /numWorkers must be an integer from 0 up, got -1/,
+    ],
     ['negative timeout', () => new DataLoader(data, { timeout: -1 }), /timeout must not be negative/],
     ['timeout without workers', () => new DataLoader(data, { timeout: 5 }), /timeout is for workers/],
-    ['negative prefetchFactor', () => new DataLoader(data, { prefetchFactor: -2 }), /prefetchFactor must be a positive/],
-    ['prefetchFactor without workers', () => new DataLoader(data, { prefetchFactor: 2 }), /prefetchFactor needs workers/],
-    ['persistentWorkers without workers', () => new DataLoader(data, { persistentWorkers: true }), /persistentWorkers needs workers/],
+    [
+      'negative prefetchFactor',
+      () => new DataLoader(data, { prefetchFactor: -2 }),
+      /prefetchFactor must be a positive/,
+    ],
+    [
+      'prefetchFactor without workers',
+      () => new DataLoader(data, { prefetchFactor: 2 }),
+      /prefetchFactor needs workers/,
+    ],
+    [
+      'persistentWorkers without workers',
+      () => new DataLoader(data, { persistentWorkers: true }),
+      /persistentWorkers needs workers/,
+    ],
     ['sampler and shuffle', () => new DataLoader(data, { shuffle: true, sampler: [0] }), /exclude each other/],
-    ['batchSampler and batchSize', () => new DataLoader(data, { batchSampler: [[0]], batchSize: 2 }), /batchSampler excludes/],
-    ['batchSampler and shuffle', () => new DataLoader(data, { batchSampler: [[0]], shuffle: true }), /batchSampler excludes/],
-    ['batchSampler and sampler', () => new DataLoader(data, { batchSampler: [[0]], sampler: [0] }), /batchSampler excludes/],
-    ['batchSampler and dropLast', () => new DataLoader(data, { batchSampler: [[0]], dropLast: true }), /batchSampler excludes/],
-    ['no batches and dropLast', () => new DataLoader(data, { batchSize: null, dropLast: true }), /dropLast has no meaning/],
+    [
+      'batchSampler and batchSize',
+      () => new DataLoader(data, { batchSampler: [[0]], batchSize: 2 }),
+      /batchSampler excludes/,
+    ],
+    [
+      'batchSampler and shuffle',
+      () => new DataLoader(data, { batchSampler: [[0]], shuffle: true }),
+      /batchSampler excludes/,
+    ],
+    [
+      'batchSampler and sampler',
+      () => new DataLoader(data, { batchSampler: [[0]], sampler: [0] }),
+      /batchSampler excludes/,
+    ],
+    [
+      'batchSampler and dropLast',
+      () => new DataLoader(data, { batchSampler: [[0]], dropLast: true }),
+      /batchSampler excludes/,
+    ],
+    [
+      'no batches and dropLast',
+      () => new DataLoader(data, { batchSize: null, dropLast: true }),
+      /dropLast has no meaning/,
+    ],
     ['batchSize 0', () => new DataLoader(data, { batchSize: 0 }), /batchSize must be a positive integer, got 0/],
     ['batchSize 1.5', () => new DataLoader(data, { batchSize: 1.5 }), /batchSize must be a positive integer, got 1.5/],
     ['shuffle of a stream', () => new DataLoader(stream, { shuffle: true }), /shuffle is true, but an IterableDataset/],
@@ -237,7 +317,11 @@ describe('bad arguments', () => {
     // @ts-expect-error no boolean
     ['replacement 1', () => new RandomSampler(data, { replacement: 1 }), /replacement must be true or false, got 1/],
     ['length of a stream', () => new DataLoader(stream).length, /Counting has no length/],
-    ['length with an unsized sampler', () => new DataLoader(data, { sampler: new Set([1]).values() }).length, /unknown/],
+    [
+      'length with an unsized sampler',
+      () => new DataLoader(data, { sampler: new Set([1]).values() }).length,
+      /unknown/,
+    ],
   ];
   it.each(cases)('%s throws DATA_LOADER', (_, fn, message) => {
     const error = failure(fn);
@@ -261,9 +345,16 @@ describe('types', () => {
     expectTypeOf(collated).toEqualTypeOf<DataLoader<number[]>>();
     expectTypeOf(new DataLoader(squares(2), { batchSize: null })).toEqualTypeOf<DataLoader<[number, string]>>();
     expectTypeOf(new DataLoader(new Subset(new TensorDataset(ones(2)), [0]))).toEqualTypeOf<DataLoader<[Tensor]>>();
-    const typed: Dataset<{ image: Float32Array; label: number }> = { length: 1, getItem: () => ({ image: new Float32Array(1), label: 1 }) };
+    const typed: Dataset<{ image: Float32Array; label: number }> = {
+      length: 1,
+      getItem: () => ({ image: new Float32Array(1), label: 1 }),
+    };
     expectTypeOf(new DataLoader(typed)).toEqualTypeOf<DataLoader<{ image: Tensor; label: Tensor }>>();
-    const counted = new DataLoader({ length: 1, getItem: (i: number) => i, getBatch: (indices: number[]) => String(indices) });
+    const counted = new DataLoader({
+      length: 1,
+      getItem: (i: number) => i,
+      getBatch: (indices: number[]) => String(indices),
+    });
     expectTypeOf(counted).toEqualTypeOf<DataLoader<string>>();
     expectTypeOf(pair).toExtend<DataLoader<unknown>>();
     expect(new DataLoader(squares(1))).toBeInstanceOf(DataLoader);
@@ -282,13 +373,27 @@ describe('types', () => {
 
 describe('TensorDataset', () => {
   it('gives views as samples and takes negative indices', () => {
-    const data = new TensorDataset(tensor([[1, 2], [3, 4]]), tensor([5, 6]));
+    const data = new TensorDataset(
+      tensor([
+        [1, 2],
+        [3, 4],
+      ]),
+      tensor([5, 6]),
+    );
     expect(data.getItem(-1).map((part) => part.tolist())).toEqual([[3, 4], 6]);
-    expect(data.getBatch([-1, 0]).map((part) => part.tolist())).toEqual([[[3, 4], [1, 2]], [6, 5]]);
+    expect(data.getBatch([-1, 0]).map((part) => part.tolist())).toEqual([
+      [
+        [3, 4],
+        [1, 2],
+      ],
+      [6, 5],
+    ]);
   });
 
   it('names what does not fit', () => {
-    expect(failure(() => new TensorDataset(ones(2), ones(3))).message).toMatch(/Size mismatch between tensors: .* 2, 3/);
+    expect(failure(() => new TensorDataset(ones(2), ones(3))).message).toMatch(
+      /Size mismatch between tensors: .* 2, 3/,
+    );
     expect(failure(() => new TensorDataset()).code).toBe('DATA_LOADER');
     expect(failure(() => new TensorDataset(tensor(3))).message).toContain('no dimension');
     expect(failure(() => items(3).getBatch([3])).code).toBe('INDEX_OUT_OF_RANGE');

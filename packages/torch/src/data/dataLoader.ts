@@ -6,7 +6,7 @@ import { shown } from './checks.js';
 import { defaultCollate, defaultConvert } from './collate.js';
 import type { Converted } from './collated.js';
 import { type AnyLoaderOptions, checkLoaderArguments, type LoaderOptions } from './dataLoaderOptions.js';
-import { type BatchOf, type Dataset, isStateful, type ItemOf, IterableDataset, type Stateful } from './dataset.js';
+import { type BatchOf, type Dataset, type ItemOf, IterableDataset, isStateful, type Stateful } from './dataset.js';
 import { AsyncBatchIterator, BatchIterator, EpochRun, type RunParts, type RunState } from './epochRun.js';
 import { IndexBatches, IteratedKeys, type KeySource } from './keySource.js';
 import { ReplayedIterator } from './replayedIterator.js';
@@ -146,7 +146,10 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   loadStateDict(state: DataLoaderState | Record<string, unknown>): void {
     const { running, generators, sampler, dataset } = state as DataLoaderState;
     if (running === undefined || !Array.isArray(generators))
-      throw new TorchError('DATA_LOADER', `this is no state of a DataLoader: its keys are ${Object.keys(state).join(', ')}`);
+      throw new TorchError(
+        'DATA_LOADER',
+        `this is no state of a DataLoader: its keys are ${Object.keys(state).join(', ')}`,
+      );
     if (generators.length !== this.ownGenerators.length)
       throw new TorchError(
         'DATA_LOADER',
@@ -204,7 +207,8 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   private openKeys(begin: () => void, position: Record<string, unknown> | null): KeySource {
     const { batchSampler, sampler } = this;
     // A subclass of BatchSampler groups as it likes.
-    const isPlain = batchSampler instanceof BatchSampler && batchSampler[Symbol.iterator] === BatchSampler.prototype[Symbol.iterator];
+    const isPlain =
+      batchSampler instanceof BatchSampler && batchSampler[Symbol.iterator] === BatchSampler.prototype[Symbol.iterator];
     const indexed = isPlain ? batchSampler.sampler : batchSampler === null ? sampler : null;
     if (hasIndexPass(indexed)) {
       if (position === null) begin();

@@ -62,7 +62,8 @@ function checkWorkerOptions(options: AnyLoaderOptions): void {
   if (!(timeout >= 0)) fail(`timeout must not be negative, got ${shown(timeout)}`);
   if (prefetchFactor !== null && (!Number.isInteger(prefetchFactor) || prefetchFactor <= 0))
     fail(`prefetchFactor must be a positive integer, got ${shown(prefetchFactor)}`);
-  if (numWorkers > 0) fail(`numWorkers is ${numWorkers}, but worker threads are not there yet; leave it out or set it to 0`);
+  if (numWorkers > 0)
+    fail(`numWorkers is ${numWorkers}, but worker threads are not there yet; leave it out or set it to 0`);
   if (prefetchFactor !== null) fail('prefetchFactor needs workers, and numWorkers is 0; leave it out');
   if (persistentWorkers) fail('persistentWorkers needs workers, and numWorkers is 0; leave it out');
   if (timeout > 0) fail('timeout is for workers, and numWorkers is 0; leave it out');
@@ -80,11 +81,16 @@ function checkBatching({ batchSize = 1, shuffle, sampler, batchSampler, dropLast
   if (sampler && shuffle) fail('sampler and shuffle exclude each other; a sampler decides the order by itself');
   if (batchSampler && (batchSize !== 1 || shuffle || sampler || dropLast))
     fail('batchSampler excludes batchSize, shuffle, sampler and dropLast: it decides all of them');
-  if (batchSize === null && dropLast) fail('batchSize is null, which turns batches off, so dropLast has no meaning; leave it out');
+  if (batchSize === null && dropLast)
+    fail('batchSize is null, which turns batches off, so dropLast has no meaning; leave it out');
 }
 
 function checkIterable(name: string, value: unknown): void {
-  if (value !== null && value !== undefined && typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
+  if (
+    value !== null &&
+    value !== undefined &&
+    typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function'
+  )
     fail(`${name} must be iterable, got ${shown(value)}`);
 }
 
@@ -94,7 +100,8 @@ export function checkLoaderArguments(dataset: Dataset | IterableDataset, options
   if (!isStream && (typeof dataset?.getItem !== 'function' || typeof dataset.length !== 'number'))
     fail(`expected a dataset with length and getItem(index), or an IterableDataset; got ${shown(dataset)}`);
   const unknown = Object.keys(options).find((name) => !(name in optionNames));
-  if (unknown !== undefined) fail(`there is no option '${unknown}'; the options are ${Object.keys(optionNames).join(', ')}`);
+  if (unknown !== undefined)
+    fail(`there is no option '${unknown}'; the options are ${Object.keys(optionNames).join(', ')}`);
   checkWorkerOptions(options);
   if (options.dropLast !== undefined) checkBoolean('DataLoader: dropLast', options.dropLast);
   if (options.pinMemory !== undefined) checkBoolean('DataLoader: pinMemory', options.pinMemory);

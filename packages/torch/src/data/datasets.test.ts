@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { TorchError } from '../index.js';
-import { ChainDataset, ConcatDataset, type Dataset, DistributedSampler, IterableDataset, randomSplit, WeightedRandomSampler } from './index.js';
+import {
+  ChainDataset,
+  ConcatDataset,
+  type Dataset,
+  DistributedSampler,
+  IterableDataset,
+  randomSplit,
+  WeightedRandomSampler,
+} from './index.js';
 
 const letters = (...all: string[]): Dataset<string> => ({ length: all.length, getItem: (i) => all[i]! });
 
@@ -35,7 +43,8 @@ describe('ConcatDataset', () => {
   });
 
   it('refuses indices outside, nothing at all and streams', () => {
-    for (const index of [3, -4, Number.NaN]) expect(errorOf(() => joined.getItem(index)).code).toBe('INDEX_OUT_OF_RANGE');
+    for (const index of [3, -4, Number.NaN])
+      expect(errorOf(() => joined.getItem(index)).code).toBe('INDEX_OUT_OF_RANGE');
     expect(errorOf(() => new ConcatDataset([])).code).toBe('DATA_LOADER');
     // @ts-expect-error an IterableDataset has no getItem
     expect(errorOf(() => new ConcatDataset([new Words([])])).message).toContain('Use ChainDataset');
@@ -60,7 +69,14 @@ describe('ChainDataset', () => {
 describe('randomSplit', () => {
   it('refuses lengths and fractions that do not fit', () => {
     const data = letters('a', 'b', 'c', 'd');
-    for (const lengths of [[1, 2], [3, 3], [-1, 5], [0.5, 0.6], [1.5, 2.5], [-0.5, 1.5]]) {
+    for (const lengths of [
+      [1, 2],
+      [3, 3],
+      [-1, 5],
+      [0.5, 0.6],
+      [1.5, 2.5],
+      [-0.5, 1.5],
+    ]) {
       const error = errorOf(() => randomSplit(data, lengths));
       expect(error.code).toBe('DATA_LOADER');
     }
@@ -77,10 +93,26 @@ describe('randomSplit', () => {
 
 describe('samplers', () => {
   const bad: [string, () => unknown, string][] = [
-    ['a rank that is no rank', () => new DistributedSampler(letters('a'), { numReplicas: 2, rank: 2 }), 'rank must be an integer from 0 to 1, got 2'],
-    ['no replicas', () => new DistributedSampler(letters('a'), { numReplicas: 0, rank: 0 }), 'numReplicas must be a positive integer'],
-    ['a seed that is no integer', () => new DistributedSampler(letters('a'), { numReplicas: 1, rank: 0, seed: 0.5 }), 'seed must be an integer'],
-    ['weights in two dimensions', () => new WeightedRandomSampler([[1, 2]] as never, 1), 'weights must have one dimension'],
+    [
+      'a rank that is no rank',
+      () => new DistributedSampler(letters('a'), { numReplicas: 2, rank: 2 }),
+      'rank must be an integer from 0 to 1, got 2',
+    ],
+    [
+      'no replicas',
+      () => new DistributedSampler(letters('a'), { numReplicas: 0, rank: 0 }),
+      'numReplicas must be a positive integer',
+    ],
+    [
+      'a seed that is no integer',
+      () => new DistributedSampler(letters('a'), { numReplicas: 1, rank: 0, seed: 0.5 }),
+      'seed must be an integer',
+    ],
+    [
+      'weights in two dimensions',
+      () => new WeightedRandomSampler([[1, 2]] as never, 1),
+      'weights must have one dimension',
+    ],
     ['no samples', () => new WeightedRandomSampler([1, 2], 0), 'numSamples must be a positive integer'],
   ];
   it.each(bad)('refuse %s', (_, fn, message) => {

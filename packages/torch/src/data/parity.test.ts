@@ -72,37 +72,49 @@ const epochsOf = (loader: Iterable<Tensor[]>, count: number) =>
 const range = (n: number) => ({ length: n, getItem: (index: number) => index });
 
 describe('draws as in Python', () => {
-  it.each(fixture.loaders)('loader of $n by $batchSize, shuffle $shuffle, dropLast $dropLast, own generator $ownGenerator, seed $seed', (wanted) => {
-    manualSeed(wanted.seed);
-    const generator = wanted.ownGenerator ? new Generator().manualSeed(wanted.seed + 1) : null;
-    const { batchSize, shuffle, dropLast } = wanted;
-    const loader = new DataLoader(new TensorDataset(arange(wanted.n)), { batchSize, shuffle, dropLast, generator });
-    expect(loader.length).toBe(wanted.length);
-    expect(epochsOf(loader, 3)).toEqual(wanted.epochs);
-    expect(nextDefault()).toBe(wanted.next);
-  });
+  it.each(fixture.loaders)(
+    'loader of $n by $batchSize, shuffle $shuffle, dropLast $dropLast, own generator $ownGenerator, seed $seed',
+    (wanted) => {
+      manualSeed(wanted.seed);
+      const generator = wanted.ownGenerator ? new Generator().manualSeed(wanted.seed + 1) : null;
+      const { batchSize, shuffle, dropLast } = wanted;
+      const loader = new DataLoader(new TensorDataset(arange(wanted.n)), { batchSize, shuffle, dropLast, generator });
+      expect(loader.length).toBe(wanted.length);
+      expect(epochsOf(loader, 3)).toEqual(wanted.epochs);
+      expect(nextDefault()).toBe(wanted.next);
+    },
+  );
 
-  it.each(fixture.randomSamplers)('RandomSampler of $n, numSamples $numSamples, replacement $replacement, own generator $ownGenerator', (wanted) => {
-    manualSeed(7);
-    const generator = wanted.ownGenerator ? new Generator().manualSeed(8) : null;
-    const sampler = new RandomSampler(range(wanted.n), {
-      replacement: wanted.replacement,
-      generator,
-      ...(wanted.numSamples === null ? {} : { numSamples: wanted.numSamples }),
-    });
-    const loader = new DataLoader(new TensorDataset(arange(wanted.n)), { batchSize: 6, sampler });
-    expect([[...sampler], [...sampler]]).toEqual(wanted.plain);
-    expect(epochsOf(loader, 2)).toEqual(wanted.epochs);
-    expect(nextDefault()).toBe(wanted.next);
-  });
+  it.each(fixture.randomSamplers)(
+    'RandomSampler of $n, numSamples $numSamples, replacement $replacement, own generator $ownGenerator',
+    (wanted) => {
+      manualSeed(7);
+      const generator = wanted.ownGenerator ? new Generator().manualSeed(8) : null;
+      const sampler = new RandomSampler(range(wanted.n), {
+        replacement: wanted.replacement,
+        generator,
+        ...(wanted.numSamples === null ? {} : { numSamples: wanted.numSamples }),
+      });
+      const loader = new DataLoader(new TensorDataset(arange(wanted.n)), { batchSize: 6, sampler });
+      expect([[...sampler], [...sampler]]).toEqual(wanted.plain);
+      expect(epochsOf(loader, 2)).toEqual(wanted.epochs);
+      expect(nextDefault()).toBe(wanted.next);
+    },
+  );
 
-  it.each(fixture.weighted)('WeightedRandomSampler of $count, replacement $replacement, own generator $ownGenerator', (wanted) => {
-    manualSeed(3);
-    const generator = wanted.ownGenerator ? new Generator().manualSeed(4) : null;
-    const sampler = new WeightedRandomSampler(wanted.weights, wanted.count, { replacement: wanted.replacement, generator });
-    expect([[...sampler], [...sampler]]).toEqual(wanted.plain);
-    expect(nextDefault()).toBe(wanted.next);
-  });
+  it.each(fixture.weighted)(
+    'WeightedRandomSampler of $count, replacement $replacement, own generator $ownGenerator',
+    (wanted) => {
+      manualSeed(3);
+      const generator = wanted.ownGenerator ? new Generator().manualSeed(4) : null;
+      const sampler = new WeightedRandomSampler(wanted.weights, wanted.count, {
+        replacement: wanted.replacement,
+        generator,
+      });
+      expect([[...sampler], [...sampler]]).toEqual(wanted.plain);
+      expect(nextDefault()).toBe(wanted.next);
+    },
+  );
 
   it.each(fixture.subsets)('SubsetRandomSampler of $indices, own generator $ownGenerator', (wanted) => {
     manualSeed(5);

@@ -11,7 +11,10 @@ const relativeTolerance = 1e-9;
 function checkedFractions(fractions: readonly number[]): void {
   fractions.forEach((fraction, i) => {
     if (!(fraction >= 0 && fraction <= 1))
-      throw new TorchError('DATA_LOADER', `randomSplit: the fraction at index ${i} is ${fraction}, not between 0 and 1`);
+      throw new TorchError(
+        'DATA_LOADER',
+        `randomSplit: the fraction at index ${i} is ${fraction}, not between 0 and 1`,
+      );
   });
 }
 
@@ -30,11 +33,11 @@ function lengthsOf(fractions: readonly number[], total: number): number[] {
  * Lengths must add up to the dataset's; numbers that add up to 1 are fractions. The same seed gives Python's parts. The
  * permutation is drawn from `generator`, by default the default one.
  */
-export function randomSplit<T, B>(
+export function randomSplit<T, B, const Lengths extends readonly number[]>(
   dataset: Dataset<T, B>,
-  lengths: readonly number[],
+  lengths: Lengths,
   generator?: Generator | { generator?: Generator },
-): Subset<T, B>[] {
+): { -readonly [Part in keyof Lengths]: Subset<T, B> } {
   const total = dataset.length;
   const sum = lengths.reduce((a, b) => a + b, 0);
   const areFractions = Math.abs(sum - 1) <= relativeTolerance * Math.max(Math.abs(sum), 1) && sum <= 1;
@@ -60,5 +63,5 @@ export function randomSplit<T, B>(
   return parts.map((length) => {
     end += length;
     return new Subset(dataset, Array.from(order.subarray(end - length, end)));
-  });
+  }) as { -readonly [Part in keyof Lengths]: Subset<T, B> };
 }

@@ -44,7 +44,7 @@ export class ReplayedIterator<T> {
    */
   constructor(
     iterable: Iterable<T>,
-    private readonly generators: readonly Generator[],
+    generators: readonly Generator[],
     private readonly continues: boolean,
     begin: () => void,
     resumeAt: Record<string, unknown> | null,

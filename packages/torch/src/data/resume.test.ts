@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { arange, Generator, getRngState, manualSeed, rand, randperm, setRngState, Tensor } from '../index.js';
+import { arange, Generator, getRngState, manualSeed, rand, randperm, setRngState, type Tensor } from '../index.js';
 import { deserialize, serialize } from '../serialize/index.js';
 import {
   DataLoader,
@@ -50,9 +50,12 @@ function runWithCut(make: Make, totalBatches: number, cut: number): unknown[] {
   manualSeed(seed);
   let saved: Saved | null = null;
   const loader = make();
-  const first = cut === 0 ? [] : run(loader, cut, (given) => {
-    if (given === cut) saved = throughFile({ loader: loader.stateDict(), rng: getRngState() });
-  });
+  const first =
+    cut === 0
+      ? []
+      : run(loader, cut, (given) => {
+          if (given === cut) saved = throughFile({ loader: loader.stateDict(), rng: getRngState() });
+        });
   saved ??= throughFile({ loader: loader.stateDict(), rng: getRngState() });
   manualSeed(999);
   rand(5);
@@ -66,7 +69,8 @@ function expectSameAtEveryCut(make: Make, batchesInEpoch: number): void {
   const total = batchesInEpoch * epochs;
   manualSeed(seed);
   const whole = run(make(), total);
-  for (let cut = 0; cut <= total; cut++) expect(runWithCut(make, total, cut), `cut after ${cut} batches`).toEqual(whole);
+  for (let cut = 0; cut <= total; cut++)
+    expect(runWithCut(make, total, cut), `cut after ${cut} batches`).toEqual(whole);
 }
 
 const items = (n: number) => new TensorDataset(arange(n));

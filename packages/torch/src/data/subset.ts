@@ -26,7 +26,10 @@ export class Subset<T = unknown, B = unknown> implements Dataset<T, B> {
   private indexAt(position: number): number {
     const index = this.indices.at(position);
     if (index === undefined)
-      throw new TorchError('INDEX_OUT_OF_RANGE', `index ${position} is outside a Subset of ${this.indices.length} samples`);
+      throw new TorchError(
+        'INDEX_OUT_OF_RANGE',
+        `index ${position} is outside a Subset of ${this.indices.length} samples`,
+      );
     return index;
   }
 }

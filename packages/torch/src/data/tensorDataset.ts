@@ -32,7 +32,10 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<Ten
     if (tensors.length === 0) throw new TorchError('DATA_LOADER', 'TensorDataset needs at least one tensor');
     const sizes = tensors.map((tensor) => tensor.size(0));
     if (sizes.some((size) => size !== sizes[0]))
-      throw new TorchError('DATA_LOADER', `Size mismatch between tensors: their first dimensions are ${sizes.join(', ')}`);
+      throw new TorchError(
+        'DATA_LOADER',
+        `Size mismatch between tensors: their first dimensions are ${sizes.join(', ')}`,
+      );
     this.tensors = tensors;
     this.length = sizes[0]!;
     this.onCpu = tensors.every((tensor) => tensor.device.type === 'cpu');
@@ -57,7 +60,8 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<Ten
 
   private indexTensor(indices: number[]): Tensor {
     const count = indices.length;
-    if (this.length > largestInt32) return fromTypedArray(BigInt64Array.from(indices, (row) => BigInt(this.rowOf(row))));
+    if (this.length > largestInt32)
+      return fromTypedArray(BigInt64Array.from(indices, (row) => BigInt(this.rowOf(row))));
     // 32 bits: 64 would take a bigint for each index.
     if (this.scratch?.rows.length !== count) {
       const index = empty([count], { dtype: 'int32' });

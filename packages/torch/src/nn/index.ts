@@ -10,6 +10,8 @@ export * from './layers/linear.js';
 export * from './layers/loss.js';
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './layers/norm.js';
 export * from './layers/pooling.js';
+export * from './layers/rectifiers.js';
+export * from './layers/smoothActivation.js';
 export { type LoadResult, Module, type StateDict } from './module.js';
 export { stateKeyOf } from './stateKey.js';
 export { clipGradNorm_, clipGradValue_ } from './utils/clipGrad.js';

@@ -295,11 +295,11 @@ export abstract class Module {
   // ---- hooks
 
   /** Calls `hook(module, inputs, output)` after each forward of this instance; what it returns (not undefined) replaces the output. */
-  registerForwardHook(hook: ForwardHook<this, ForwardInput<this>, ForwardOutput<this>>): HookHandle {
+  registerForwardHook<M extends Module>(this: M, hook: ForwardHook<M, ForwardInput<M>, ForwardOutput<M>>): HookHandle {
     return this.hooksOfForward().add('after', hook as ForwardHook);
   }
   /** Calls `hook(module, inputs)` before each forward of this instance; an array it returns replaces the inputs. */
-  registerForwardPreHook(hook: ForwardPreHook<this, ForwardInput<this>>): HookHandle {
+  registerForwardPreHook<M extends Module>(this: M, hook: ForwardPreHook<M, ForwardInput<M>>): HookHandle {
     return this.hooksOfForward().add('before', hook as ForwardPreHook);
   }
   private hooksOfForward(): ForwardHooks {
@@ -316,7 +316,9 @@ export abstract class Module {
   }
   toString(): string {
     const extra = this.extraRepr();
-    const children = this.namedChildren().map(([key, child]) => `  (${key}): ${String(child).replaceAll('\n', '\n  ')}`);
+    const children = this.entries()
+      .filter(([, value]) => value instanceof Module)
+      .map(([key, child]) => `  (${key}): ${String(child).replaceAll('\n', '\n  ')}`);
     if (children.length === 0) return `${this.constructor.name}(${extra})`;
     return [`${this.constructor.name}(`, ...(extra ? [`  ${extra}`] : []), ...children, ')'].join('\n');
   }

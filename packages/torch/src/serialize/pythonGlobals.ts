@@ -1,5 +1,5 @@
 import type { KnownGlobal, PickleContext } from './knownGlobal.js';
-import { FrozenSet, Namespace, OrderedDict, PyComplex, PyDType, Size, Tuple } from './pythonValues.js';
+import { FrozenSet, Namespace, OrderedDict, PickledObject, PyComplex, PyDType, Size, Tuple } from './pythonValues.js';
 import { DictDraft } from './settleDicts.js';
 
 /** Names of Python's own library, and those of torch that need no tensor, that stand for plain data. */
@@ -7,6 +7,8 @@ export const pythonGlobals: ReadonlyMap<string, KnownGlobal> = new Map<string, K
   ['collections.OrderedDict', { call: makeOrderedDict }],
   ['collections.defaultdict', { call: () => new DictDraft() }],
   ['_codecs.encode', { call: encodeText }],
+  ['copy_reg._reconstructor', { call: reconstruct }],
+  ['copyreg._reconstructor', { call: reconstruct }],
   ['argparse.Namespace', { call: () => new Namespace() }],
   ['torch.Size', { call: ([sizes], context) => copyInto(new Size(), sizes, context) }],
   ...['__builtin__', 'builtins'].flatMap((module): [string, KnownGlobal][] => [
@@ -53,6 +55,16 @@ function makeOrderedDict(args: unknown[], context: PickleContext): OrderedDict<u
     dict.set(pair[0], pair[1]);
   }
   return dict;
+}
+
+/** How protocols 0 and 1 make an object without running its class: `_reconstructor(class, object, None)`. */
+function reconstruct(args: unknown[], context: PickleContext): unknown {
+  const [cls, base] = args;
+  if (!(cls instanceof PickledObject)) throw context.corrupt('an object has no class');
+  const isPlain = base instanceof PickledObject && base.name === 'object';
+  if (!isPlain) return new PickledObject('copyreg', '_reconstructor', 'call', Tuple.from(args));
+  const isNamespace = cls.module === 'argparse' && cls.name === 'Namespace';
+  return isNamespace ? new Namespace() : new PickledObject(cls.module, cls.name, 'new', new Tuple());
 }
 
 function encodeText([text, encoding]: unknown[], context: PickleContext): Uint8Array {

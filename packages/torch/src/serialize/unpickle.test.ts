@@ -84,7 +84,7 @@ describe.each([0, 1, 2, 3, 4, 5])('plain data in protocol %i', (protocol) => {
     expect(date.args).toEqual(Tuple.of(Uint8Array.of(0x07, 0xe8, 2, 29)));
   });
 
-  it.skipIf(protocol < 2)('reads a namespace as an object of that class', () => {
+  it('reads a namespace as an object of that class', () => {
     const namespace = value.namespace as Namespace;
     expect(namespace).toBeInstanceOf(Namespace);
     expect({ ...namespace }).toMatchObject({ lr: 0.1, layers: [64, 10] });

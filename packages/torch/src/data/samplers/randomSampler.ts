@@ -68,7 +68,9 @@ export class RandomSampler extends IndexSampler {
     const size = this.dataSource.length;
     const count = this.numSamples;
     // Whoever shares the generator sees the draw that PyTorch makes at the end although it uses nothing of it.
-    const draw = this.replacement ? drawWithReplacement(size, count) : drawPermutations(size, count, this.generator !== null);
+    const draw = this.replacement
+      ? drawWithReplacement(size, count)
+      : drawPermutations(size, count, this.generator !== null);
     return this.generator === null
       ? new SeededPass(drawSeed, draw, resumeAt)
       : new SharedGeneratorPass(this.generator, draw, resumeAt);

@@ -25,7 +25,9 @@ export class SubsetRandomSampler extends IndexSampler {
     return new SharedGeneratorPass(
       this.generator,
       (piece, generator) =>
-        piece > 0 ? null : Float64Array.from(readIndices(randperm(indices.length, { generator })), (at) => indices[at]!),
+        piece > 0
+          ? null
+          : Float64Array.from(readIndices(randperm(indices.length, { generator })), (at) => indices[at]!),
       resumeAt,
     );
   }

@@ -30,7 +30,10 @@ export class WeightedRandomSampler extends IndexSampler {
     checkGenerator(generator);
     this.weights = weights instanceof Tensor ? weights.to('float64') : tensor(weights, { dtype: 'float64' });
     if (this.weights.dim() !== 1)
-      throw new TorchError('DATA_LOADER', `weights must have one dimension, got the shape [${this.weights.shape.join(', ')}]`);
+      throw new TorchError(
+        'DATA_LOADER',
+        `weights must have one dimension, got the shape [${this.weights.shape.join(', ')}]`,
+      );
     this.numSamples = numSamples;
     this.replacement = replacement;
     this.generator = generator;

@@ -1,7 +1,9 @@
+import { TorchError } from '../../errors.js';
 import * as torch from '../../functions.js';
 import { logSoftmax, softmax } from '../functional/activation.js';
 import type { Tensor } from '../../tensor.js';
 import { Module } from '../module.js';
+import { floatText } from '../pythonText.js';
 
 /** max(x, 0), element by element. */
 export class ReLU extends Module {
@@ -38,22 +40,35 @@ export class GELU extends Module {
 /** x · sigmoid(x). */
 export class SiLU extends Module {
   static override readonly keepsNoTensors = true;
+  readonly inplace: boolean;
+  constructor(options: { inplace?: boolean } = {}) {
+    super();
+    this.inplace = options.inplace ?? false;
+  }
   override forward(input: Tensor): Tensor {
-    return torch.silu(input);
+    return this.inplace ? input.silu_() : torch.silu(input);
+  }
+  override extraRepr(): string {
+    return this.inplace ? 'inplace=True' : '';
   }
 }
 
 /** x where positive, negativeSlope · x elsewhere (default 0.01). */
 export class LeakyReLU extends Module {
   static override readonly keepsNoTensors = true;
-  constructor(readonly negativeSlope = 0.01) {
+  readonly inplace: boolean;
+  constructor(
+    readonly negativeSlope = 0.01,
+    options: { inplace?: boolean } = {},
+  ) {
     super();
+    this.inplace = options.inplace ?? false;
   }
   override forward(input: Tensor): Tensor {
-    return torch.leakyRelu(input, this.negativeSlope);
+    return this.inplace ? input.leakyRelu_(this.negativeSlope) : torch.leakyRelu(input, this.negativeSlope);
   }
   override extraRepr(): string {
-    return `negative_slope=${this.negativeSlope}`;
+    return `negative_slope=${floatText(this.negativeSlope)}${this.inplace ? ', inplace=True' : ''}`;
   }
 }
 
@@ -96,5 +111,15 @@ export class LogSoftmax extends Module {
   }
   override extraRepr(): string {
     return `dim=${this.dimension}`;
+  }
+}
+
+/** Probabilities over the channels of each position: [batch, channels, height, width]. */
+export class Softmax2d extends Module {
+  static override readonly keepsNoTensors = true;
+  override forward(input: Tensor): Tensor {
+    if (input.dim() !== 3 && input.dim() !== 4)
+      throw new TorchError('SHAPE_MISMATCH', `Softmax2d expects 3 or 4 dimensions, got [${input.shape.join(', ')}]`);
+    return softmax(input, -3);
   }
 }

@@ -11,6 +11,10 @@ export interface PoolOptions {
   ceilMode?: boolean;
 }
 
+/** As Python writes a number or a tuple. */
+const shown = (value: number | (number | null)[]): string =>
+  Array.isArray(value) ? `(${value.map((part) => part ?? 'None').join(', ')})` : String(value);
+
 /** The largest value of each window: [batch, channels, height, width] → [batch, channels, height′, width′]. */
 export class MaxPool2d extends Module {
   static override readonly keepsNoTensors = true;
@@ -32,7 +36,7 @@ export class MaxPool2d extends Module {
     return maxPool2d(input, this.kernelSize, this.stride, this.padding, this.dilation, this.ceilMode);
   }
   override extraRepr(): string {
-    return `kernel_size=${this.kernelSize}, stride=${this.stride}, padding=${this.padding}, dilation=${this.dilation}, ceil_mode=${this.ceilMode ? 'True' : 'False'}`;
+    return `kernel_size=${shown(this.kernelSize)}, stride=${shown(this.stride)}, padding=${shown(this.padding)}, dilation=${shown(this.dilation)}, ceil_mode=${this.ceilMode ? 'True' : 'False'}`;
   }
 }
 
@@ -57,7 +61,7 @@ export class AvgPool2d extends Module {
     return avgPool2d(input, this.kernelSize, this.stride, this.padding, this.ceilMode, this.countIncludePad);
   }
   override extraRepr(): string {
-    return `kernel_size=${this.kernelSize}, stride=${this.stride}, padding=${this.padding}`;
+    return `kernel_size=${shown(this.kernelSize)}, stride=${shown(this.stride)}, padding=${shown(this.padding)}`;
   }
 }
 
@@ -75,6 +79,6 @@ export class AdaptiveAvgPool2d extends Module {
     );
   }
   override extraRepr(): string {
-    return `output_size=${this.outputSize}`;
+    return `output_size=${shown(this.outputSize)}`;
   }
 }

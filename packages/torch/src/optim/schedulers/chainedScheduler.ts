@@ -5,7 +5,8 @@ function optimizerOf(schedulers: readonly LRScheduler[]): LRScheduler['optimizer
   const first = schedulers[0];
   if (first === undefined) fail('ChainedScheduler needs at least one scheduler');
   schedulers.forEach((scheduler, i) => {
-    if (scheduler.optimizer !== first.optimizer) fail(`ChainedScheduler: schedulers 0 and ${i} belong to different optimizers`);
+    if (scheduler.optimizer !== first.optimizer)
+      fail(`ChainedScheduler: schedulers 0 and ${i} belong to different optimizers`);
   });
   return first.optimizer;
 }

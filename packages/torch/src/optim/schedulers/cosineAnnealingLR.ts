@@ -1,4 +1,5 @@
 import type { Optimizer } from '../optimizer.js';
+import { cosine } from './exactMath.js';
 import { LRScheduler, type LRSchedulerOptions, requireCount, requireNumber } from './lrScheduler.js';
 
 export interface CosineAnnealingLROptions extends LRSchedulerOptions {
@@ -32,17 +33,17 @@ export class CosineAnnealingLR extends LRScheduler {
     const { lastEpoch, tMax, etaMin } = this;
     if (lastEpoch === 0) return this.mapLr((lr) => lr);
     if (this.stepCount === 1)
-      return this.baseLrs.map((base) => etaMin + ((base - etaMin) * (1 + Math.cos((lastEpoch * Math.PI) / tMax))) / 2);
+      return this.baseLrs.map((base) => etaMin + ((base - etaMin) * (1 + cosine((lastEpoch * Math.PI) / tMax))) / 2);
     // At the lowest point the present rate says nothing about how high it was.
     if ((lastEpoch - 1 - tMax) % (2 * tMax) === 0)
-      return this.groups.map((group, i) => group.lr + ((this.baseLrs[i]! - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2);
-    const change = (1 + Math.cos((Math.PI * lastEpoch) / tMax)) / (1 + Math.cos((Math.PI * (lastEpoch - 1)) / tMax));
+      return this.groups.map((group, i) => group.lr + ((this.baseLrs[i]! - etaMin) * (1 - cosine(Math.PI / tMax))) / 2);
+    const change = (1 + cosine((Math.PI * lastEpoch) / tMax)) / (1 + cosine((Math.PI * (lastEpoch - 1)) / tMax));
     return this.mapLr((lr) => change * (lr - etaMin) + etaMin);
   }
 
   protected override getClosedFormLr(): number[] {
     const { lastEpoch, tMax, etaMin } = this;
-    return this.baseLrs.map((base) => etaMin + ((base - etaMin) * (1 + Math.cos((Math.PI * lastEpoch) / tMax))) / 2);
+    return this.baseLrs.map((base) => etaMin + ((base - etaMin) * (1 + cosine((Math.PI * lastEpoch) / tMax))) / 2);
   }
 
   protected override stateFields(): Record<string, string> {

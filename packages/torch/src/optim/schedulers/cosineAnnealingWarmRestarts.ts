@@ -1,4 +1,5 @@
 import type { Optimizer } from '../optimizer.js';
+import { cosine } from './exactMath.js';
 import { LRScheduler, type LRSchedulerOptions, requireCount, requireNumber } from './lrScheduler.js';
 
 export interface CosineAnnealingWarmRestartsOptions extends LRSchedulerOptions {
@@ -46,7 +47,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
 
   protected override getLr(): number[] {
     const { etaMin, tCur, tI } = this;
-    return this.baseLrs.map((base) => etaMin + ((base - etaMin) * (1 + Math.cos((Math.PI * tCur) / tI))) / 2);
+    return this.baseLrs.map((base) => etaMin + ((base - etaMin) * (1 + cosine((Math.PI * tCur) / tI))) / 2);
   }
 
   protected override stateFields(): Record<string, string> {

@@ -1,5 +1,13 @@
 import type { Optimizer } from '../optimizer.js';
-import { fail, forEachGroup, LRScheduler, type LRSchedulerOptions, requireNumber, type SchedulerState } from './lrScheduler.js';
+import { power } from './exactMath.js';
+import {
+  fail,
+  forEachGroup,
+  LRScheduler,
+  type LRSchedulerOptions,
+  requireNumber,
+  type SchedulerState,
+} from './lrScheduler.js';
 import { momentumOf, setMomentum, usesBeta1 } from './momentumCycle.js';
 
 export type CyclicMode = 'triangular' | 'triangular2' | 'exp_range';
@@ -55,7 +63,9 @@ export class CyclicLR extends LRScheduler {
       requireNumber(`CyclicLR: ${name}`, value, (steps) => steps > 0, 'above 0');
     requireNumber('CyclicLR: gamma', gamma);
     if (!['triangular', 'triangular2', 'exp_range'].includes(mode) && options.scaleFn === undefined)
-      fail(`CyclicLR: mode must be 'triangular', 'triangular2' or 'exp_range', or scaleFn be given; got ${String(mode)}`);
+      fail(
+        `CyclicLR: mode must be 'triangular', 'triangular2' or 'exp_range', or scaleFn be given; got ${String(mode)}`,
+      );
     if (lastEpoch === -1)
       optimizer.paramGroups.forEach((group, i) => {
         group.lr = baseLrs[i]!;
@@ -100,7 +110,7 @@ export class CyclicLR extends LRScheduler {
       cycle_momentum: 'cycleMomentum',
     };
     if (!this.cycleMomentum) return fields;
-    return { ...fields, use_beta1: 'useBeta1', base_momentums: 'baseMomentums', max_momentums: 'maxMomentums' };
+    return { ...fields, base_momentums: 'baseMomentums', max_momentums: 'maxMomentums' };
   }
 
   /** A function cannot be saved; null stands for it. */
@@ -111,14 +121,14 @@ export class CyclicLR extends LRScheduler {
   private scale(x: number): number {
     if (this.scaleFn !== null) return this.scaleFn(x);
     if (this.mode === 'triangular') return 1;
-    return this.mode === 'triangular2' ? 1 / 2 ** (x - 1) : this.gamma ** x;
+    return this.mode === 'triangular2' ? 1 / 2 ** (x - 1) : power(this.gamma, x);
   }
 
   private setUpMomentum(options: CyclicLROptions, lastEpoch: number): void {
     const { optimizer } = this;
     this.useBeta1 = usesBeta1('CyclicLR', optimizer);
     const lowest = forEachGroup('CyclicLR: baseMomentum', options.baseMomentum ?? 0.8, optimizer);
-    if (lastEpoch === -1) this.groups.forEach((group, i) => setMomentum(group, this.useBeta1, lowest[i]!));
+    for (const [i, group] of this.groups.entries()) if (lastEpoch === -1) setMomentum(group, this.useBeta1, lowest[i]!);
     this.baseMomentums = this.groups.map((group) => momentumOf(group, this.useBeta1));
     this.maxMomentums = forEachGroup('CyclicLR: maxMomentum', options.maxMomentum ?? 0.9, optimizer);
   }

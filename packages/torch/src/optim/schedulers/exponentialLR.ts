@@ -1,4 +1,5 @@
 import type { Optimizer } from '../optimizer.js';
+import { power } from './exactMath.js';
 import { LRScheduler, type LRSchedulerOptions, requireNumber } from './lrScheduler.js';
 
 export interface ExponentialLROptions extends LRSchedulerOptions {
@@ -22,7 +23,7 @@ export class ExponentialLR extends LRScheduler {
   }
 
   protected override getClosedFormLr(): number[] {
-    return this.baseLrs.map((lr) => lr * this.gamma ** this.lastEpoch);
+    return this.baseLrs.map((lr) => lr * power(this.gamma, this.lastEpoch));
   }
 
   protected override stateFields(): Record<string, string> {

@@ -10,7 +10,8 @@ function lambdasFor(name: string, lambda: LRLambda | readonly LRLambda[], optimi
   const lambdas = typeof lambda === 'function' ? Array.from({ length: count }, () => lambda) : lambda;
   if (!Array.isArray(lambdas) || lambdas.some((entry) => typeof entry !== 'function'))
     fail(`${name} takes a function of the epoch, or a list of one for each parameter group, got ${String(lambda)}`);
-  if (lambdas.length !== count) fail(`${name}: expected ${count} functions, one for each parameter group, got ${lambdas.length}`);
+  if (lambdas.length !== count)
+    fail(`${name}: expected ${count} functions, one for each parameter group, got ${lambdas.length}`);
   return lambdas;
 }
 
@@ -18,7 +19,12 @@ function lambdasFor(name: string, lambda: LRLambda | readonly LRLambda[], optimi
 abstract class FunctionalLR extends LRScheduler {
   lrLambdas: LRLambda[];
 
-  constructor(name: string, optimizer: Optimizer, lrLambda: LRLambda | readonly LRLambda[], options: LRSchedulerOptions) {
+  constructor(
+    name: string,
+    optimizer: Optimizer,
+    lrLambda: LRLambda | readonly LRLambda[],
+    options: LRSchedulerOptions,
+  ) {
     super(optimizer, options);
     this.lrLambdas = lambdasFor(name, lrLambda, optimizer);
     this.initialStep();

@@ -28,13 +28,20 @@ export function fail(message: string): never {
 export function forEachGroup(name: string, value: number | readonly number[], optimizer: Optimizer): number[] {
   const count = optimizer.paramGroups.length;
   const values = typeof value === 'number' ? Array.from({ length: count }, () => value) : [...value];
-  if (values.length !== count) fail(`${name}: expected ${count} values, one for each parameter group, got ${values.length}`);
+  if (values.length !== count)
+    fail(`${name}: expected ${count} values, one for each parameter group, got ${values.length}`);
   for (const entry of values) requireNumber(name, entry);
   return values;
 }
 
-export function requireNumber(name: string, value: unknown, fits: (value: number) => boolean = () => true, wanted = 'a number'): void {
-  if (typeof value !== 'number' || Number.isNaN(value) || !fits(value)) fail(`${name} must be ${wanted}, got ${String(value)}`);
+export function requireNumber(
+  name: string,
+  value: unknown,
+  fits: (value: number) => boolean = () => true,
+  wanted = 'a number',
+): void {
+  if (typeof value !== 'number' || Number.isNaN(value) || !fits(value))
+    fail(`${name} must be ${wanted}, got ${String(value)}`);
 }
 
 export const requireCount = (name: string, value: unknown, least = 1): void =>
@@ -74,7 +81,9 @@ export abstract class LRScheduler {
     optimizer.paramGroups.forEach((group, i) => {
       if (lastEpoch === -1) group.initialLr ??= group.lr;
       else if (group.initialLr === undefined)
-        fail(`lastEpoch is ${lastEpoch}, but parameter group ${i} has no initialLr; load the optimizer's state first, or leave lastEpoch out`);
+        fail(
+          `lastEpoch is ${lastEpoch}, but parameter group ${i} has no initialLr; load the optimizer's state first, or leave lastEpoch out`,
+        );
     });
     this.baseLrs = optimizer.paramGroups.map((group) => group.initialLr!);
     this.lastEpoch = lastEpoch;

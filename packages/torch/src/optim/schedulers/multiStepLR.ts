@@ -1,6 +1,15 @@
 import { PickledObject, Tuple } from '../../serialize/pythonValues.js';
 import type { Optimizer } from '../optimizer.js';
-import { countUpTo, fail, LRScheduler, type LRSchedulerOptions, requireCount, requireNumber, type SchedulerState } from './lrScheduler.js';
+import { power } from './exactMath.js';
+import {
+  countUpTo,
+  fail,
+  LRScheduler,
+  type LRSchedulerOptions,
+  requireCount,
+  requireNumber,
+  type SchedulerState,
+} from './lrScheduler.js';
 
 export interface MultiStepLROptions extends LRSchedulerOptions {
   /** Epochs at which the rates decay; one that is listed twice decays twice. */
@@ -29,13 +38,13 @@ export class MultiStepLR extends LRScheduler {
 
   protected override getLr(): number[] {
     const times = this.milestones.get(this.lastEpoch);
-    return this.mapLr((lr) => (times === undefined ? lr : lr * this.gamma ** times));
+    return this.mapLr((lr) => (times === undefined ? lr : lr * power(this.gamma, times)));
   }
 
   protected override getClosedFormLr(): number[] {
     const sorted = [...this.milestones].flatMap(([epoch, times]) => Array.from({ length: times }, () => epoch));
     sorted.sort((a, b) => a - b);
-    return this.baseLrs.map((lr) => lr * this.gamma ** countUpTo(sorted, this.lastEpoch));
+    return this.baseLrs.map((lr) => lr * power(this.gamma, countUpTo(sorted, this.lastEpoch)));
   }
 
   protected override stateFields(): Record<string, string> {

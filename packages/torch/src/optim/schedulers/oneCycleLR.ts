@@ -1,5 +1,15 @@
 import type { Optimizer } from '../optimizer.js';
-import { fail, forEachGroup, LRScheduler, type LRSchedulerOptions, requireCount, requireNumber, type ScheduledGroup, type SchedulerState } from './lrScheduler.js';
+import { cosine } from './exactMath.js';
+import {
+  fail,
+  forEachGroup,
+  LRScheduler,
+  type LRSchedulerOptions,
+  requireCount,
+  requireNumber,
+  type ScheduledGroup,
+  type SchedulerState,
+} from './lrScheduler.js';
 import { setMomentum, usesBeta1 } from './momentumCycle.js';
 
 export interface OneCycleLROptions extends LRSchedulerOptions {
@@ -57,7 +67,13 @@ function phasesOf(totalSteps: number, pctStart: number, threePhase: boolean): Ph
   return [
     up,
     { end_step: 2 * pctStart * totalSteps - 2, ...down, end_lr: 'initial_lr' },
-    { end_step: totalSteps - 1, start_lr: 'initial_lr', end_lr: 'min_lr', start_momentum: 'max_momentum', end_momentum: 'max_momentum' },
+    {
+      end_step: totalSteps - 1,
+      start_lr: 'initial_lr',
+      end_lr: 'min_lr',
+      start_momentum: 'max_momentum',
+      end_momentum: 'max_momentum',
+    },
   ];
 }
 
@@ -66,7 +82,8 @@ function stepsOf({ totalSteps, epochs, stepsPerEpoch }: OneCycleLROptions): numb
     requireCount('OneCycleLR: totalSteps', totalSteps);
     return totalSteps;
   }
-  if (epochs === undefined || stepsPerEpoch === undefined) fail('OneCycleLR needs totalSteps, or epochs and stepsPerEpoch');
+  if (epochs === undefined || stepsPerEpoch === undefined)
+    fail('OneCycleLR needs totalSteps, or epochs and stepsPerEpoch');
   requireCount('OneCycleLR: epochs', epochs);
   requireCount('OneCycleLR: stepsPerEpoch', stepsPerEpoch);
   return epochs * stepsPerEpoch;
@@ -86,7 +103,13 @@ export class OneCycleLR extends LRScheduler {
   private phases: Phase[];
 
   constructor(optimizer: Optimizer, options: OneCycleLROptions) {
-    const { pctStart = 0.3, annealStrategy = 'cos', cycleMomentum = true, divFactor = 25, finalDivFactor = 1e4 } = options;
+    const {
+      pctStart = 0.3,
+      annealStrategy = 'cos',
+      cycleMomentum = true,
+      divFactor = 25,
+      finalDivFactor = 1e4,
+    } = options;
     const { threePhase = false, lastEpoch = -1 } = options;
     const totalSteps = stepsOf(options);
     requireNumber('OneCycleLR: pctStart', pctStart, (value) => value >= 0 && value <= 1, 'from 0 to 1');
@@ -144,7 +167,7 @@ export class OneCycleLR extends LRScheduler {
 
   private anneal(start: number, end: number, done: number): number {
     if (this.annealStrategy === 'linear') return (end - start) * done + start;
-    return end + ((start - end) / 2) * (Math.cos(Math.PI * done) + 1);
+    return end + ((start - end) / 2) * (cosine(Math.PI * done) + 1);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Optimizer } from '../optimizer.js';
+import { power } from './exactMath.js';
 import { LRScheduler, type LRSchedulerOptions, requireCount, requireNumber } from './lrScheduler.js';
 
 export interface PolynomialLROptions extends LRSchedulerOptions {
@@ -15,23 +16,23 @@ export class PolynomialLR extends LRScheduler {
 
   constructor(optimizer: Optimizer, options: PolynomialLROptions = {}) {
     super(optimizer, options);
-    const { totalIters = 5, power = 1 } = options;
+    const { totalIters = 5 } = options;
     requireCount('PolynomialLR: totalIters', totalIters);
-    requireNumber('PolynomialLR: power', power);
+    requireNumber('PolynomialLR: power', options.power ?? 1);
     this.totalIters = totalIters;
-    this.power = power;
+    this.power = options.power ?? 1;
     this.initialStep();
   }
 
   protected override getLr(): number[] {
-    const { lastEpoch, totalIters, power } = this;
+    const { lastEpoch, totalIters } = this;
     if (lastEpoch === 0 || lastEpoch > totalIters) return this.mapLr((lr) => lr);
-    const decay = ((1 - lastEpoch / totalIters) / (1 - (lastEpoch - 1) / totalIters)) ** power;
+    const decay = power((1 - lastEpoch / totalIters) / (1 - (lastEpoch - 1) / totalIters), this.power);
     return this.mapLr((lr) => lr * decay);
   }
 
   protected override getClosedFormLr(): number[] {
-    const left = (1 - Math.min(this.totalIters, this.lastEpoch) / this.totalIters) ** this.power;
+    const left = power(1 - Math.min(this.totalIters, this.lastEpoch) / this.totalIters, this.power);
     return this.baseLrs.map((lr) => lr * left);
   }
 

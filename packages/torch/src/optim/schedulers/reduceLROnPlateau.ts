@@ -147,7 +147,9 @@ export class ReduceLROnPlateau {
     this.optimizer.paramGroups.forEach((group, i) => {
       const lowest = this.minLrs[i] ?? this.defaultMinLr;
       if (lowest === null)
-        fail(`ReduceLROnPlateau was given ${this.minLrs.length} values of minLr, but the optimizer now has ${this.optimizer.paramGroups.length} groups`);
+        fail(
+          `ReduceLROnPlateau was given ${this.minLrs.length} values of minLr, but the optimizer now has ${this.optimizer.paramGroups.length} groups`,
+        );
       const reduced = Math.max(group.lr * this.factor, lowest);
       if (group.lr - reduced > this.eps) group.lr = reduced;
     });

@@ -1,5 +1,12 @@
 import type { Optimizer } from '../optimizer.js';
-import { countUpTo, fail, LRScheduler, type LRSchedulerOptions, requireCount, type SchedulerState } from './lrScheduler.js';
+import {
+  countUpTo,
+  fail,
+  LRScheduler,
+  type LRSchedulerOptions,
+  requireCount,
+  type SchedulerState,
+} from './lrScheduler.js';
 
 export interface SequentialLROptions extends LRSchedulerOptions {
   /** In the order in which they take over; all of the same optimizer. */
@@ -22,7 +29,9 @@ export class SequentialLR extends LRScheduler {
       if (scheduler.optimizer !== optimizer) fail(`SequentialLR: scheduler ${i} belongs to another optimizer`);
     });
     if (milestones.length !== schedulers.length - 1)
-      fail(`SequentialLR needs one milestone less than schedulers, got ${schedulers.length} schedulers and ${milestones.length} milestones`);
+      fail(
+        `SequentialLR needs one milestone less than schedulers, got ${schedulers.length} schedulers and ${milestones.length} milestones`,
+      );
     for (const milestone of milestones) requireCount('SequentialLR: a milestone', milestone, 0);
     this.schedulers = schedulers;
     this.milestones = [...milestones];

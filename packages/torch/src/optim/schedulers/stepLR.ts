@@ -1,4 +1,5 @@
 import type { Optimizer } from '../optimizer.js';
+import { power } from './exactMath.js';
 import { LRScheduler, type LRSchedulerOptions, requireCount, requireNumber } from './lrScheduler.js';
 
 export interface StepLROptions extends LRSchedulerOptions {
@@ -29,7 +30,7 @@ export class StepLR extends LRScheduler {
   }
 
   protected override getClosedFormLr(): number[] {
-    return this.baseLrs.map((lr) => lr * this.gamma ** Math.floor(this.lastEpoch / this.stepSize));
+    return this.baseLrs.map((lr) => lr * power(this.gamma, Math.floor(this.lastEpoch / this.stepSize)));
   }
 
   protected override stateFields(): Record<string, string> {

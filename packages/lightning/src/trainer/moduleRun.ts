@@ -1,0 +1,78 @@
+import { warn } from '@lightning-ts/torch';
+import { LightningError } from '../errors.js';
+import { manualBackward } from '../loops/manualStep.js';
+import type { FitRun } from '../loops/run.js';
+import type { LightningDataModule } from '../module/dataModule.js';
+import { LightningModule } from '../module/lightningModule.js';
+import { type ModuleContext, setContext } from '../module/moduleContext.js';
+import type { Trainer } from './trainer.js';
+
+/** Connects a module, the LightningModules inside it, and a data module with a Trainer. */
+export function attachModule(trainer: Trainer, module: LightningModule, dataModule: LightningDataModule | null): void {
+  const context = contextFor(trainer);
+  for (const part of module.modules()) if (part instanceof LightningModule) setContext(part, context);
+  if (dataModule !== null) setContext(dataModule, context);
+}
+
+function contextFor(trainer: Trainer): ModuleContext {
+  return {
+    trainer,
+    get device() {
+      return trainer.strategy.rootDevice;
+    },
+    get currentEpoch() {
+      return trainer.currentEpoch;
+    },
+    get globalStep() {
+      return trainer.globalStep;
+    },
+    get globalRank() {
+      return trainer.globalRank;
+    },
+    get localRank() {
+      return trainer.localRank;
+    },
+    get loggers() {
+      return trainer.loggers;
+    },
+    get optimizers() {
+      return fitOf(trainer, 'optimizers').optimizers;
+    },
+    get schedulers() {
+      return fitOf(trainer, 'lrSchedulers').schedulers.configs;
+    },
+    log(_, name, value, options) {
+      if (trainer.options.barebones) {
+        warn('LOG_BAREBONES', 'log does nothing in a Trainer with barebones: true.');
+        return;
+      }
+      const { active } = trainer.metrics;
+      if (active === null) {
+        throw new LightningError(
+          'LOG_NOT_ALLOWED',
+          `'${name}' was logged where nothing is gathered${trainer.predicting ? ': predict has no metrics' : ''}. Log in the steps and hooks ` +
+            'of training, validation and testing.',
+        );
+      }
+      if (options.logger === true && trainer.loggers.length === 0) {
+        warn('LOG_NO_LOGGER', `'${name}' was logged with logger: true, but the Trainer has no logger.`);
+      }
+      active.log(trainer.lightningModule!, name, value, options);
+    },
+    manualBackward(loss, options = {}) {
+      manualBackward(fitOf(trainer, 'manualBackward'), loss, options);
+    },
+    toggleOptimizer(optimizer) {
+      fitOf(trainer, 'toggleOptimizer').toggle.toggle(optimizer);
+    },
+    untoggleOptimizer() {
+      fitOf(trainer, 'untoggleOptimizer').toggle.restore();
+    },
+    print: (...values) => trainer.print(...values),
+  };
+}
+
+function fitOf(trainer: Trainer, member: string): FitRun {
+  if (trainer.fitRun !== null) return trainer.fitRun;
+  throw new LightningError('NOT_ATTACHED', `${member} is there once fit has called configureOptimizers.`);
+}

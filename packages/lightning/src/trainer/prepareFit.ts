@@ -1,0 +1,121 @@
+import { forkRng } from '@lightning-ts/torch';
+import { metricsOf } from '../logging/loggedMetric.js';
+import { configureOptimizers } from '../loops/configureOptimizers.js';
+import { evaluationLoop } from '../loops/evaluationLoop.js';
+import { FitProgress } from '../loops/progress.js';
+import type { EvaluationRun, FitRun } from '../loops/run.js';
+import { TrainData } from '../loops/trainData.js';
+import { readCheckpoint } from '../module/loadFromCheckpoint.js';
+import type { Loader } from '../module/loaderTypes.js';
+import { amountSize } from './amounts.js';
+import { restoreFit, restoreModule } from './checkpoint.js';
+import { canValidate, cursorFor, evaluationRun } from './evaluationRun.js';
+import { fitRun, validationSchedule } from './fitRun.js';
+import type { Session } from './session.js';
+
+/**
+ * Everything of `fit` between the `setup` hooks and the loop: weights, device, optimizers, `onFitStart`, saved states, the
+ * sanity check, and the loaders.
+ *
+ * @param path the checkpoint to continue from, or null
+ */
+export async function prepareFit(session: Session, path: string | null): Promise<FitRun> {
+  const { hooks, module, trainer } = session;
+  const { options } = trainer;
+  const checkpoint = path === null ? null : await readCheckpoint(path);
+  if (path !== null && checkpoint !== null) {
+    trainer.ckptPath = path;
+    await restoreModule(session, checkpoint, path);
+  }
+  await session.moveModel();
+  const configured = configureOptimizers(module);
+  const run = fitRun(session.run, {
+    settings: { ...options, accumulateGradBatches: trainer.accumulateGradBatches, fastDevRun: options.fastDevRun > 0 },
+    configured,
+    data: new TrainData(() => trainLoader(session), options.limitTrainBatches, options.reloadDataloadersEveryNEpochs),
+    progress: new FitProgress(!module.automaticOptimization),
+  });
+  trainer.fitRun = run;
+  session.onEnd(() => run.data.close());
+  session.onEnd(() => run.toggle.restore());
+  session.pass('fitStart');
+  await hooks.call('onFitStart');
+  await session.logHyperparameters();
+  if (path !== null && checkpoint !== null) {
+    restoreFit(run, checkpoint, path);
+    trainer.print(`Restored all states from the checkpoint at ${path}`);
+  }
+  module.zeroGrad();
+  const validates = amountSize(options.limitValBatches) > 0 && canValidate(module, session.data.has('val'));
+  let loaders: Loader[] | null = null;
+  if (validates && options.numSanityValSteps > 0 && checkpoint === null) loaders = await sanityCheck(session, run);
+  await run.data.load(run.progress.currentEpoch);
+  if (validates) addValidation(session, run, loaders ?? (await session.data.load('val')));
+  run.metrics.active = run.results;
+  return run;
+}
+
+async function trainLoader(session: Session): Promise<Loader> {
+  const ahead = session.trainLoader;
+  session.trainLoader = null;
+  return ahead ?? (await session.data.load('train'))[0]!;
+}
+
+/** Validates a few batches before training, so that a mistake there shows at once. Leaves no trace in the run. */
+async function sanityCheck(session: Session, run: FitRun): Promise<Loader[]> {
+  const { hooks, module, trainer } = session;
+  const { control, metrics } = trainer;
+  const forget = metrics.remember();
+  const states = metricsOf(module).map(([, metric]) => [metric, metric.takeStates(), metric.updateCount] as const);
+  let loaders: Loader[] = [];
+  // With the random numbers as they were: whether it runs changes nothing in training.
+  await forkRng(async () => {
+    control.stage = 'sanity_check';
+    trainer.sanityCheck = null;
+    await hooks.call('onSanityCheckStart');
+    loaders = await session.data.load('val');
+    const check = inFitEvaluation(session, run, loaders, trainer.options.numSanityValSteps);
+    trainer.sanityCheck = check;
+    await evaluationLoop(check);
+    await hooks.call('onSanityCheckEnd');
+    control.stage = null;
+  });
+  forget();
+  for (const [metric, state, updates] of states) metric.putStates(state, updates);
+  return loaders;
+}
+
+function addValidation(session: Session, run: FitRun, loaders: readonly Loader[]): void {
+  const { options } = session.trainer;
+  const evaluation = inFitEvaluation(session, run, loaders, null);
+  let loadedFor = run.progress.currentEpoch;
+  const { reloadDataloadersEveryNEpochs: reloadEvery } = options;
+  run.evaluation = evaluation;
+  run.validation = validationSchedule(options.valCheckInterval, options.checkValEveryNEpoch, run.data.total, async () => {
+    const { control, progress } = run;
+    if (reloadEvery > 0 && progress.currentEpoch - loadedFor >= reloadEvery) {
+      loadedFor = progress.currentEpoch;
+      const limit = { limit: options.limitValBatches, limitName: 'limitValBatches' };
+      evaluation.cursors = (await session.data.load('val')).map((loader) => cursorFor(loader, limit));
+    }
+    control.stage = 'validate';
+    await evaluationLoop(evaluation);
+    control.stage = 'train';
+  });
+}
+
+function inFitEvaluation(session: Session, run: FitRun, loaders: readonly Loader[], sanitySteps: number | null): EvaluationRun {
+  const { progress } = run;
+  return evaluationRun(session.run, {
+    stage: 'validate',
+    loaders,
+    limit: session.trainer.options.limitValBatches,
+    limitName: 'limitValBatches',
+    atMost: sanitySteps ?? Number.POSITIVE_INFINITY,
+    // Inference tensors could not take part in training afterwards.
+    usesInferenceMode: false,
+    isSanityCheck: sanitySteps !== null,
+    ...(sanitySteps === null ? { progress: progress.validation } : {}),
+    rowPosition: () => ({ step: progress.batchesThatStepped, epoch: progress.currentEpoch }),
+  });
+}
