@@ -9,6 +9,7 @@ static napi_value init(napi_env env, napi_value exports) {
   initTensor(env, exports);
   initStorage(env, exports);
   initAutograd(env, exports);
+  initAutogradHooks(env, exports);
   initRandom(env, exports);
   initRuntime(env, exports);
   initOptim(env, exports);

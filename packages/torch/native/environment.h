@@ -16,9 +16,13 @@ struct Environment {
   napi_ref errorFactory = nullptr;  // (code, message, context) => Error
   napi_ref handleKey = nullptr;     // the string 'handle'
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
+  std::shared_ptr<void> discarded;  // autogradHooks.cc
 };
 
 Environment& environmentOf(napi_env env);
+
+/// Lets go of JS functions whose graphs are gone (autogradHooks.cc).
+void deleteDiscardedReferences(napi_env env);
 
 using Callback = napi_value (*)(napi_env, napi_callback_info);
 void define(napi_env env, napi_value exports, const char* name, Callback callback);
@@ -29,6 +33,7 @@ void initDispatch(napi_env env, napi_value exports);
 void initTensor(napi_env env, napi_value exports);
 void initStorage(napi_env env, napi_value exports);
 void initAutograd(napi_env env, napi_value exports);
+void initAutogradHooks(napi_env env, napi_value exports);
 void initRandom(napi_env env, napi_value exports);
 void initRuntime(napi_env env, napi_value exports);
 void initOptim(napi_env env, napi_value exports);

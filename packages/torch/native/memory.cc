@@ -94,6 +94,7 @@ void handleCreated(const at::Tensor& tensor) {
 void handleFinalized() { liveTensors.fetch_sub(1, std::memory_order_relaxed); }
 
 static napi_value memoryStats(napi_env env, napi_callback_info info) {
+  deleteDiscardedReferences(env);
   Arguments<1> args(env, info);  // a Float64Array of five, filled in place
   void* data = nullptr;
   size_t length = 0;

@@ -45,7 +45,9 @@ describe('backward', () => {
   it('goes only to the inputs that are named', () => {
     const x = leaf([2]);
     const y = leaf([3]);
-    x.mul(y).sum().backward(undefined, { inputs: [x] });
+    x.mul(y)
+      .sum()
+      .backward(undefined, { inputs: [x] });
     expect(x.grad!.tolist()).toEqual([3]);
     expect(y.grad).toBeNull();
   });
@@ -61,9 +63,25 @@ describe('backward', () => {
   });
 
   it('goes through views, broadcasting, in-place operators and conversions', () => {
-    const x = torch.tensor([[1, 2], [3, 4]], { dtype: 'float32', requiresGrad: true });
-    x.double().t().reshape([4]).add(torch.ones([2, 1], { dtype: 'float64' })).mul_(2).sum().float().backward();
-    expect(x.grad!.tolist()).toEqual([[4, 4], [4, 4]]);
+    const x = torch.tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { dtype: 'float32', requiresGrad: true },
+    );
+    x.double()
+      .t()
+      .reshape([4])
+      .add(torch.ones([2, 1], { dtype: 'float64' }))
+      .mul_(2)
+      .sum()
+      .float()
+      .backward();
+    expect(x.grad!.tolist()).toEqual([
+      [4, 4],
+      [4, 4],
+    ]);
     expect(x.grad!.dtype).toBe('float32');
   });
 });
@@ -73,13 +91,18 @@ describe('grad', () => {
     const x = leaf([1, 2]);
     const y = leaf([3, 4]);
     const [gx, gy] = torch.grad(x.mul(y).sum(), [x, y]);
-    expect([gx!.tolist(), gy!.tolist()]).toEqual([[3, 4], [1, 2]]);
+    expect([gx!.tolist(), gy!.tolist()]).toEqual([
+      [3, 4],
+      [1, 2],
+    ]);
     expect([x.grad, y.grad]).toEqual([null, null]);
   });
 
   it('weights several outputs by gradOutputs', () => {
     const x = leaf([1, 2]);
-    const [g] = torch.grad([x.mul(2), x.mul(3)], x, { gradOutputs: [torch.ones(2).double(), torch.tensor([0, 1]).double()] });
+    const [g] = torch.grad([x.mul(2), x.mul(3)], x, {
+      gradOutputs: [torch.ones(2).double(), torch.tensor([0, 1]).double()],
+    });
     expect(g!.tolist()).toEqual([2, 5]);
   });
 
@@ -199,7 +222,13 @@ describe('requiresGrad', () => {
   it('passes from inputs to results, with leaves and histories told apart', () => {
     const x = leaf([1]);
     const y = x.mul(2);
-    expect([x.isLeaf, y.isLeaf, y.requiresGrad, x.gradFn, y.gradFn?.startsWith('MulBackward')]).toEqual([true, false, true, null, true]);
+    expect([x.isLeaf, y.isLeaf, y.requiresGrad, x.gradFn, y.gradFn?.startsWith('MulBackward')]).toEqual([
+      true,
+      false,
+      true,
+      null,
+      true,
+    ]);
     expect([y.detach().requiresGrad, y.detach().isLeaf, y.data.requiresGrad]).toEqual([false, true, false]);
     expect(x.gt(0).requiresGrad).toBe(false);
     expect(x.long().requiresGrad).toBe(false);
@@ -225,7 +254,11 @@ describe('requiresGrad', () => {
     const x = leaf([1, 2]);
     x.grad = torch.ones([2]).double();
     expect(x.grad.tolist()).toEqual([1, 1]);
-    expect(torchErrorOf(() => { x.grad = torch.ones([3]).double(); }).code).toBe('SHAPE_MISMATCH');
+    expect(
+      torchErrorOf(() => {
+        x.grad = torch.ones([3]).double();
+      }).code,
+    ).toBe('SHAPE_MISMATCH');
     expect(x.grad!.isSame(x.grad!)).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
-import { native } from './native.js';
 import { TorchError } from './errors.js';
+import { native } from './native.js';
 import { Tensor } from './tensor.js';
 
 function block<T>(name: string, enter: () => () => void, fn: () => T): T {
@@ -60,7 +60,11 @@ export interface GradOptions {
 }
 
 /** The gradients of `outputs` with respect to `inputs`, one for each input; `.grad` fields are left alone. */
-export function grad(outputs: Tensor | Tensor[], inputs: Tensor | Tensor[], options: GradOptions = {}): (Tensor | null)[] {
+export function grad(
+  outputs: Tensor | Tensor[],
+  inputs: Tensor | Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
   const list = (value: Tensor | Tensor[]) => (Array.isArray(value) ? value : [value]);
   const handles = native.gradOf(
     list(outputs),

@@ -1,4 +1,4 @@
-import { type DeviceLike } from './device.js';
+import type { DeviceLike } from './device.js';
 import { invokeN, isTensor, wrapHandle } from './dispatch.js';
 import { type DType, isComplex, isFloatingPoint, type Layout, type MemoryFormat, type TypedArray } from './dtype.js';
 import { TorchError } from './errors.js';
@@ -24,8 +24,24 @@ export interface RandomOptions extends TensorOptions {
   generator?: Generator;
 }
 
-const names = ['zeros', 'ones', 'empty', 'full', 'rand', 'randn', 'randint', 'randperm', 'arange', 'linspace', 'logspace', 'eye'] as const;
-const ids = Object.fromEntries(names.map((name) => [name, operatorId(`aten::${name}`)])) as Record<(typeof names)[number], number>;
+const names = [
+  'zeros',
+  'ones',
+  'empty',
+  'full',
+  'rand',
+  'randn',
+  'randint',
+  'randperm',
+  'arange',
+  'linspace',
+  'logspace',
+  'eye',
+] as const;
+const ids = Object.fromEntries(names.map((name) => [name, operatorId(`aten::${name}`)])) as Record<
+  (typeof names)[number],
+  number
+>;
 const einsumId = operatorId('aten::einsum');
 const whereId = operatorId('aten::where');
 
@@ -56,7 +72,8 @@ export const rand = (...args: SizeArguments<RandomOptions>): Tensor => bySize(id
 export const randn = (...args: SizeArguments<RandomOptions>): Tensor => bySize(ids.randn, args);
 
 /** A tensor of one value; whole numbers give int64, others the default dtype, unless `dtype` says otherwise. */
-export const full = (size: number[], value: Scalar, options?: TensorOptions): Tensor => create(ids.full, [size, value], options);
+export const full = (size: number[], value: Scalar, options?: TensorOptions): Tensor =>
+  create(ids.full, [size, value], options);
 
 /** Random integers in [low, high), int64: `randint(10, [3])` or `randint(5, 10, [3])`. */
 export function randint(high: number, size: number[], options?: RandomOptions): Tensor;
@@ -64,7 +81,9 @@ export function randint(low: number, high: number, size: number[], options?: Ran
 export function randint(...args: unknown[]): Tensor {
   const last = args.at(-1);
   const hasOptions = typeof last === 'object' && !Array.isArray(last);
-  return hasOptions ? create(ids.randint, args.slice(0, -1), last as RandomOptions) : create(ids.randint, args, undefined);
+  return hasOptions
+    ? create(ids.randint, args.slice(0, -1), last as RandomOptions)
+    : create(ids.randint, args, undefined);
 }
 
 /** The integers below n in random order, int64. */
@@ -76,13 +95,25 @@ export function arange(start: number, end: number, options?: TensorOptions): Ten
 export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
 export function arange(...args: unknown[]): Tensor {
   const last = args.at(-1);
-  return typeof last === 'object' ? create(ids.arange, args.slice(0, -1), last as TensorOptions) : create(ids.arange, args.filter((arg) => arg !== undefined), undefined);
+  return typeof last === 'object'
+    ? create(ids.arange, args.slice(0, -1), last as TensorOptions)
+    : create(
+        ids.arange,
+        args.filter((arg) => arg !== undefined),
+        undefined,
+      );
 }
 
 /** `steps` numbers from start to end, both included. */
-export const linspace = (start: number, end: number, steps: number, options?: TensorOptions): Tensor => create(ids.linspace, [start, end, steps], options);
+export const linspace = (start: number, end: number, steps: number, options?: TensorOptions): Tensor =>
+  create(ids.linspace, [start, end, steps], options);
 /** `steps` powers of `base` with exponents from start to end. */
-export const logspace = (start: number, end: number, steps: number, options: TensorOptions & { base?: number } = {}): Tensor => {
+export const logspace = (
+  start: number,
+  end: number,
+  steps: number,
+  options: TensorOptions & { base?: number } = {},
+): Tensor => {
   const { base = 10, ...rest } = options;
   return create(ids.logspace, [start, end, steps, base], rest);
 };
@@ -94,16 +125,22 @@ export function eye(n: number, m?: number | TensorOptions, options?: TensorOptio
 }
 
 /** Sums of products by the Einstein convention: `einsum('bij,bjk->bik', x, y)`. */
-export const einsum = (equation: string, ...operands: Tensor[]): Tensor => invokeN(einsumId, [equation, operands]) as Tensor;
+export const einsum = (equation: string, ...operands: Tensor[]): Tensor =>
+  invokeN(einsumId, [equation, operands]) as Tensor;
 
 /** Where `condition` holds the first value, elsewhere the second. */
-export const where = (condition: Tensor, input: Tensor | number, other: Tensor | number): Tensor => invokeN(whereId, [condition, input, other]) as Tensor;
+export const where = (condition: Tensor, input: Tensor | number, other: Tensor | number): Tensor =>
+  invokeN(whereId, [condition, input, other]) as Tensor;
 
 type Leaf = number | boolean | bigint | Complex;
 
 function shapeOf(data: unknown): number[] {
   const shape: number[] = [];
-  for (let level = data; Array.isArray(level) || (ArrayBuffer.isView(level) && !(level instanceof DataView)); level = (level as unknown[])[0]) {
+  for (
+    let level = data;
+    Array.isArray(level) || (ArrayBuffer.isView(level) && !(level instanceof DataView));
+    level = (level as unknown[])[0]
+  ) {
     shape.push((level as unknown[]).length);
     if ((level as unknown[]).length === 0) break;
   }
@@ -113,15 +150,24 @@ function shapeOf(data: unknown): number[] {
 function flatten(data: unknown, shape: number[], depth: number, out: Leaf[]): void {
   if (depth === shape.length) {
     if (typeof data === 'object' && (data === null || !('re' in data)))
-      throw new TorchError('ARGUMENT_TYPE', `tensor() takes numbers, booleans and bigints in nested arrays of equal lengths; found ${data === null ? 'null' : Array.isArray(data) ? 'a longer nesting' : typeof data} at depth ${depth}`);
+      throw new TorchError(
+        'ARGUMENT_TYPE',
+        `tensor() takes numbers, booleans and bigints in nested arrays of equal lengths; found ${data === null ? 'null' : Array.isArray(data) ? 'a longer nesting' : typeof data} at depth ${depth}`,
+      );
     if (!['number', 'boolean', 'bigint', 'object'].includes(typeof data))
-      throw new TorchError('ARGUMENT_TYPE', `tensor() takes numbers, booleans and bigints in nested arrays; found ${typeof data}`);
+      throw new TorchError(
+        'ARGUMENT_TYPE',
+        `tensor() takes numbers, booleans and bigints in nested arrays; found ${typeof data}`,
+      );
     out.push(data as Leaf);
     return;
   }
   const list = data as ArrayLike<unknown>;
   if (typeof data !== 'object' || data === null || list.length !== shape[depth])
-    throw new TorchError('SHAPE_MISMATCH', `tensor() takes nested arrays of equal lengths: expected ${shape[depth]} entries at depth ${depth}, got ${list?.length ?? typeof data}`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `tensor() takes nested arrays of equal lengths: expected ${shape[depth]} entries at depth ${depth}, got ${list?.length ?? typeof data}`,
+    );
   for (let i = 0; i < list.length; i++) flatten(list[i], shape, depth + 1, out);
 }
 
@@ -145,7 +191,8 @@ function typedValues(values: Leaf[], dtype: DType): { bytes: TypedArray; stored:
     });
     return { bytes: pairs, stored: 'complex128' };
   }
-  if (values.some((value) => typeof value === 'object')) throw new TorchError('DTYPE_MISMATCH', `complex values do not fit dtype ${dtype}`);
+  if (values.some((value) => typeof value === 'object'))
+    throw new TorchError('DTYPE_MISMATCH', `complex values do not fit dtype ${dtype}`);
   if (dtype === 'float32') return { bytes: Float32Array.from(values, real), stored: dtype };
   if (isFloatingPoint(dtype)) return { bytes: Float64Array.from(values, real), stored: 'float64' };
   if (dtype === 'bool') return { bytes: Uint8Array.from(values, (value) => (value ? 1 : 0)), stored: dtype };
@@ -154,9 +201,11 @@ function typedValues(values: Leaf[], dtype: DType): { bytes: TypedArray; stored:
 
 /** Fractions are cut off, as in Python; what 64 bits cannot hold is an error rather than another number. */
 function int64Of(value: number | boolean | bigint): bigint {
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new TorchError('ARGUMENT_RANGE', `${value} is no integer; ask for a floating point dtype`);
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new TorchError('ARGUMENT_RANGE', `${value} is no integer; ask for a floating point dtype`);
   const integer = typeof value === 'bigint' ? value : BigInt(Math.trunc(Number(value)));
-  if (integer !== BigInt.asIntN(64, integer)) throw new TorchError('ARGUMENT_RANGE', `${value} does not fit 64 bits; ask for a floating point dtype`);
+  if (integer !== BigInt.asIntN(64, integer))
+    throw new TorchError('ARGUMENT_RANGE', `${value} does not fit 64 bits; ask for a floating point dtype`);
   return integer;
 }
 
@@ -186,7 +235,10 @@ function finish(tensor: Tensor, options: TensorOptions): Tensor {
  * All whole numbers give int64, as in Python; one number with a fraction makes it float32 (the default dtype). Ask for
  * `{ dtype: 'float32' }` where whole numbers should be floats.
  */
-export function tensor(data: NestedArray | TypedArray | Tensor | readonly unknown[], options: TensorOptions = {}): Tensor {
+export function tensor(
+  data: NestedArray | TypedArray | Tensor | readonly unknown[],
+  options: TensorOptions = {},
+): Tensor {
   if (isTensor(data)) return finish(data.detach().clone(), options);
   if (ArrayBuffer.isView(data)) return fromTypedArray(data as TypedArray, undefined, options);
   const shape = shapeOf(data);
@@ -198,20 +250,37 @@ export function tensor(data: NestedArray | TypedArray | Tensor | readonly unknow
 }
 
 /** A tensor with one copy of a typed array's elements, in the given shape (default: one dimension). */
-export function fromTypedArray(array: TypedArray, shape: number[] = [array.length], options: TensorOptions = {}): Tensor {
+export function fromTypedArray(
+  array: TypedArray,
+  shape: number[] = [array.length],
+  options: TensorOptions = {},
+): Tensor {
   const dtype = dtypeOfTypedArray(array);
-  if (dtype === null) throw new TorchError('ARGUMENT_TYPE', `${array.constructor.name} has no dtype; use Float32Array, BigInt64Array, Uint8Array or another signed type`);
+  if (dtype === null)
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `${array.constructor.name} has no dtype; use Float32Array, BigInt64Array, Uint8Array or another signed type`,
+    );
   return finish(wrapHandle(native.fromBytes(array, dtype, shape)), options);
 }
 
 /** A tensor with one copy of raw little-endian bytes. `offset` is in bytes, `count` in elements. */
-export function fromBuffer(buffer: ArrayBuffer | ArrayBufferView, dtype: DType, options: { offset?: number; count?: number; shape?: number[] } = {}): Tensor {
-  const bytes = ArrayBuffer.isView(buffer) ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) : new Uint8Array(buffer);
+export function fromBuffer(
+  buffer: ArrayBuffer | ArrayBufferView,
+  dtype: DType,
+  options: { offset?: number; count?: number; shape?: number[] } = {},
+): Tensor {
+  const bytes = ArrayBuffer.isView(buffer)
+    ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    : new Uint8Array(buffer);
   const { offset = 0 } = options;
   const size = elementSizes[dtype];
   const count = options.count ?? Math.floor((bytes.length - offset) / size);
   if (offset < 0 || count < 0 || offset + count * size > bytes.length)
-    throw new TorchError('ARGUMENT_RANGE', `${count} elements of ${dtype} from byte ${offset} do not fit a buffer of ${bytes.length} bytes`);
+    throw new TorchError(
+      'ARGUMENT_RANGE',
+      `${count} elements of ${dtype} from byte ${offset} do not fit a buffer of ${bytes.length} bytes`,
+    );
   return wrapHandle(native.fromBytes(bytes.subarray(offset, offset + count * size), dtype, options.shape ?? [count]));
 }
 

@@ -35,7 +35,13 @@ describe('toString equals Python', () => {
   });
 
   it('with what autograd knows', () => {
-    const x = torch.tensor([[1, 2], [3, 4]], { dtype: 'float32', requiresGrad: true });
+    const x = torch.tensor(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      { dtype: 'float32', requiresGrad: true },
+    );
     const text: Record<string, torch.Tensor> = {
       leaf: x,
       add: x.add(x),

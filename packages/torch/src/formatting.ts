@@ -114,7 +114,14 @@ function concatenate(tensors: [Tensor, Tensor], dim: number): Tensor {
   return out;
 }
 
-function render(values: NestedArray, shape: number[], depth: number, formatter: Formatter, indent: number, cut: boolean): string {
+function render(
+  values: NestedArray,
+  shape: number[],
+  depth: number,
+  formatter: Formatter,
+  indent: number,
+  cut: boolean,
+): string {
   const edge = printOptions.edgeItems;
   if (depth === shape.length) return formatter.format(values);
   const list = values as NestedArray[];

@@ -1,5 +1,6 @@
 export * from './functions.js';
 export * from './autograd.js';
+export { Function, type FunctionContext } from './autogradFunction.js';
 export {
   arange,
   einsum,

@@ -25,9 +25,16 @@ function parseSlice(text: string): SliceRange {
   const parts = text.split(':');
   const values = parts.map((part) => (part.trim() === '' ? undefined : Number(part)));
   if (parts.length > 3 || values.some((value) => value !== undefined && !Number.isInteger(value)))
-    throw new TorchError('ARGUMENT_TYPE', `'${text}' is no slice; write 'start:stop' or 'start:stop:step', parts may be left out`);
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `'${text}' is no slice; write 'start:stop' or 'start:stop:step', parts may be left out`,
+    );
   const [start, stop, step] = values;
-  return { ...(start === undefined ? {} : { start }), ...(stop === undefined ? {} : { stop }), ...(step === undefined ? {} : { step }) };
+  return {
+    ...(start === undefined ? {} : { start }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(step === undefined ? {} : { step }),
+  };
 }
 
 function positions(values: number[]): Tensor {
@@ -56,7 +63,10 @@ function applyViews(tensor: Tensor, given: Index[]): { view: Tensor; gathers: (T
   const used = indices.reduce<number>((sum, index) => sum + consumed(index), 0);
   const total = tensor.dim();
   if (used > total)
-    throw new TorchError('INDEX_OUT_OF_RANGE', `too many indices: ${used} for a tensor of shape [${tensor.shape.join(', ')}]`);
+    throw new TorchError(
+      'INDEX_OUT_OF_RANGE',
+      `too many indices: ${used} for a tensor of shape [${tensor.shape.join(', ')}]`,
+    );
 
   let view = tensor;
   let dim = 0;
@@ -81,16 +91,30 @@ function applyViews(tensor: Tensor, given: Index[]): { view: Tensor; gathers: (T
     else if (typeof index === 'boolean') gatherFlag(index);
     else if (isTensor(index)) {
       if (!isMask(index) && !index.dtype.startsWith('int'))
-        throw new TorchError('ARGUMENT_TYPE', `an index tensor holds integers or booleans, got ${index.dtype}[${index.shape.join(', ')}]`);
+        throw new TorchError(
+          'ARGUMENT_TYPE',
+          `an index tensor holds integers or booleans, got ${index.dtype}[${index.shape.join(', ')}]`,
+        );
       if (index.dim() > 0) gather(index.to(isMask(index) ? 'bool' : 'int64'), isMask(index) ? index.dim() : 1);
       else if (isMask(index)) gatherFlag(index.item() !== 0);
       else view = view.select(dim, index.item());
     } else if (typeof index === 'string' || (typeof index === 'object' && index !== null)) {
       const { start, stop, step = 1 } = typeof index === 'string' ? parseSlice(index) : index;
-      if (step <= 0) throw new TorchError('ARGUMENT_RANGE', `a slice's step must be positive, got ${step}; use flip() to reverse`);
-      if (start !== undefined || stop !== undefined || step !== 1) view = view.slice(dim, start ?? null, stop ?? null, step);
+      if ([start, stop, step].some((part) => part !== undefined && !Number.isInteger(part)))
+        throw new TorchError(
+          'ARGUMENT_TYPE',
+          `a slice takes whole numbers, got ${start ?? ''}:${stop ?? ''}:${step}; leave out what has no bound`,
+        );
+      if (step <= 0)
+        throw new TorchError('ARGUMENT_RANGE', `a slice's step must be positive, got ${step}; use flip() to reverse`);
+      if (start !== undefined || stop !== undefined || step !== 1)
+        view = view.slice(dim, start ?? null, stop ?? null, step);
       dim += 1;
-    } else throw new TorchError('ARGUMENT_TYPE', `an index is an integer, slice, '...', null, boolean, tensor or list, got ${typeof index}`);
+    } else
+      throw new TorchError(
+        'ARGUMENT_TYPE',
+        `an index is an integer, slice, '...', null, boolean, tensor or list, got ${typeof index}`,
+      );
   }
   return { view, gathers };
 }

@@ -104,7 +104,11 @@ describe('memory', () => {
       expect(() => torch.add(x.mul(2), 'no' as unknown as torch.Tensor)).toThrow();
       expect(() => x.clone().requiresGrad_().mul(2).backward()).toThrow();
       expect(() => torch.tensor([[1, 2], [3]])).toThrow();
-      expect(() => torch.noGrad(() => { throw x.add(1); })).toThrow();
+      expect(() =>
+        torch.noGrad(() => {
+          throw x.add(1);
+        }),
+      ).toThrow();
     }
   });
 
@@ -177,7 +181,10 @@ describe('memory', () => {
     const run = () => {
       for (const [layer, shape] of layers) {
         layer.zeroGrad();
-        layer.forward(torch.randn(shape, { requiresGrad: true })).sum().backward();
+        layer
+          .forward(torch.randn(shape, { requiresGrad: true }))
+          .sum()
+          .backward();
       }
     };
     run();

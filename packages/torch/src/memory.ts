@@ -85,7 +85,7 @@ export const memory = {
   /** A full garbage collection, now. */
   collect(): void {
     collector()();
-    floor = liveBytes();
+    floor = liveBytes(); // which also lets go of the hooks of graphs that are gone
   },
   /** Gives freed blocks back to the system. */
   trim(): void {

@@ -69,6 +69,11 @@ export interface Native {
   enterInferenceMode(flag: boolean): void;
   exitInferenceMode(): void;
   isInferenceModeEnabled(): boolean;
+  // autogradHooks.cc
+  recordFunction(name: string, inputs: unknown[], outputs: unknown[], saved: unknown[], backward: (gradients: (Handle | null)[], saved: (Handle | null)[]) => unknown[]): Handle[];
+  registerHook(tensor: Handle, hook: (gradient: Handle) => Handle | null): number;
+  removeHook(tensor: Handle, hook: number): void;
+  retainGrad(tensor: Handle): void;
   // random.cc
   createGenerator(device: string): GeneratorHandle;
   defaultGenerator(device: string): GeneratorHandle;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decodeTensor, type EncodedTensor, expectSameBits, readFixture, torchErrorOf } from '../test/encodedTensor.js';
-import * as torch from './index.js';
 import type { Tensor } from './index.js';
+import * as torch from './index.js';
 
 const { seeds, generator, state, after } = readFixture<{
   seeds: Record<string, Record<string, EncodedTensor>>;
@@ -91,7 +91,7 @@ describe('generators', () => {
     expect(torchErrorOf(() => torch.manualSeed(1.5)).code).toBe('ARGUMENT_TYPE');
     expect(torchErrorOf(() => torch.setRngState(torch.zeros(3))).message).toContain('ByteTensor');
     expect(torchErrorOf(() => torch.setRngState(torch.zeros([3], { dtype: 'uint8' }))).message).toMatch(/size/i);
-    expect(torchErrorOf(() => new torch.Generator('cuda')).code).toBe('DEVICE_UNAVAILABLE');
+    expect(torchErrorOf(() => new torch.Generator('cuda:99')).code).toBe('DEVICE_UNAVAILABLE');
     expect(torchErrorOf(() => torch.randn([2], { generator: {} as torch.Generator })).code).toBe('ARGUMENT_TYPE');
   });
 });

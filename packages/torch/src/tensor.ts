@@ -30,6 +30,10 @@ export interface BackwardOptions {
   inputs?: Tensor[];
 }
 
+/** Gets a gradient; a tensor it returns takes the gradient's place. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
+export type TensorHook = (gradient: Tensor) => Tensor | null | undefined | void;
+
 const toId = operatorId('aten::to');
 
 /**
@@ -159,6 +163,21 @@ export class Tensor extends OperatorMethods {
       options.createGraph ?? false,
       options.inputs ?? null,
     );
+  }
+  /** Keep `.grad` of this tensor although it is not a leaf. */
+  retainGrad(): void {
+    native.retainGrad(this.handle);
+  }
+  /**
+   * Calls `hook` with the gradient of this tensor in every backward; a tensor it returns takes the gradient's place.
+   *
+   * The engine keeps the hook as long as the tensor. A hook that refers to the tensor itself keeps it alive until it is
+   * removed, because V8 cannot see through the engine.
+   */
+  registerHook(hook: TensorHook): { remove(): void } {
+    const { handle } = this;
+    const number = native.registerHook(handle, handleHook(hook));
+    return { remove: () => native.removeHook(handle, number) };
   }
   /** The same elements outside the graph; assigning replaces the contents under the same identity. */
   get data(): Tensor {
@@ -320,6 +339,16 @@ export class Tensor extends OperatorMethods {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return formatTensor(this);
   }
+}
+
+/** A hook on handles. Made apart from `registerHook`: the tensor holds it, so it must not hold the tensor. */
+function handleHook(hook: TensorHook): (gradient: Handle) => Handle | null {
+  return (gradient) => {
+    const replaced = hook(new Tensor(gradient));
+    if (replaced === undefined || replaced === null) return null;
+    if (replaced instanceof Tensor) return replaced.handle;
+    throw new TorchError('BACKWARD_HOOK', `a tensor hook returns a tensor or nothing, this one returned ${typeof replaced}`);
+  };
 }
 
 setTensorFactory((handle) => new Tensor(handle));

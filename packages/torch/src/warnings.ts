@@ -20,10 +20,10 @@ export class WarningError extends Error {
  */
 export function warn(code: string, message: string): void {
   if (silenced.has(code)) return;
+  if (asErrors) throw new WarningError(code, message);
   const key = `${code}\0${message}`;
   if (shown.has(key)) return;
   shown.add(key);
-  if (asErrors) throw new WarningError(code, message);
   process.emitWarning(message, { type: 'LightningWarning', code });
 }
 

@@ -74,7 +74,8 @@ function flat(value: unknown): torch.Tensor[] {
 
 function expectGradient(actual: torch.Tensor | null, expected: EncodedTensor | null): void {
   expect(actual === null).toBe(expected === null);
-  if (actual !== null && expected !== null) expectSameBits(actual.layout === 'strided' ? actual : actual.toDense(), expected);
+  if (actual !== null && expected !== null)
+    expectSameBits(actual.layout === 'strided' ? actual : actual.toDense(), expected);
 }
 
 /** What is compared where a case needs care of its own; the default is the layer's call and nothing more. */
@@ -92,16 +93,20 @@ export function checkCase(one: LayerCase): void {
     layer = buildLayer(one);
     if (one.eval) layer.eval();
     inputs = one.inputs.map(draw);
-    const overwritten = (input: unknown) => (layer?.inplace && (input as torch.Tensor).requiresGrad ? (input as torch.Tensor).mul(1) : input);
-    const named = Object.fromEntries(Object.entries(one.call ?? {}).map(([key, value]) => [camel(key), argument(value)]));
+    const overwritten = (input: unknown) =>
+      layer?.inplace && (input as torch.Tensor).requiresGrad ? (input as torch.Tensor).mul(1) : input;
+    const named = Object.fromEntries(
+      Object.entries(one.call ?? {}).map(([key, value]) => [camel(key), argument(value)]),
+    );
     output = layer.forward(...inputs.map(overwritten), ...(one.call ? [named] : []));
   }
   const outputs = flat(output);
   expect(outputs).toHaveLength(one.outputs.length);
   outputs.forEach((tensor, i) => expectSameBits(tensor, one.outputs[i]!));
-  let loss: torch.Tensor | number = 0;
-  for (const tensor of outputs) if (tensor.requiresGrad) loss = tensor.mul(torch.randn(tensor.shape)).sum().add(loss);
-  if (loss instanceof torch.Tensor) loss.backward();
+  const losses = outputs
+    .filter((tensor) => tensor.requiresGrad)
+    .map((tensor) => tensor.mul(torch.randn(tensor.shape)).sum());
+  if (losses.length > 0) losses.reduce((total, loss) => total.add(loss)).backward();
   const leaves = inputs.flatMap(flat);
   expect(leaves).toHaveLength(one.inputGrads.length);
   leaves.forEach((leaf, i) => expectGradient(leaf.grad, one.inputGrads[i]!));

@@ -18,9 +18,10 @@ describe('worker threads', () => {
     const exits = Promise.all(workers.map(async (worker) => (await once(worker, 'exit'))[0]));
     // Keep this thread in the engine while the workers load and run.
     let isDone = false;
-    messages.finally(() => {
+    const stop = () => {
       isDone = true;
-    });
+    };
+    messages.then(stop, stop);
     const own: number[] = [];
     while (!isDone) {
       own.push(sumOfSteps(3, 50));
@@ -29,7 +30,11 @@ describe('worker threads', () => {
     const results = await messages;
     expect(own.length).toBeGreaterThan(3);
     expect(new Set(own).size).toBe(1);
-    expect(results).toEqual([1, 2].map((seed) => expect.objectContaining({ sum: sumOfSteps(seed, 300), code: 'SHAPE_MISMATCH', gradEnabled: true })));
+    expect(results).toEqual(
+      [1, 2].map((seed) =>
+        expect.objectContaining({ sum: sumOfSteps(seed, 300), code: 'SHAPE_MISMATCH', gradEnabled: true }),
+      ),
+    );
     expect(await exits).toEqual([0, 0]);
   });
 

@@ -1,9 +1,17 @@
 import type { Module } from './module.js';
 
 /** Gets the module, its inputs and its output; a value other than undefined replaces the output. */
-export type ForwardHook<M = Module, I = unknown[], O = unknown> = (module: M, inputs: I, output: O) => O | undefined | void;
+export type ForwardHook<M = Module, I = unknown[], O = unknown> = (
+  module: M,
+  inputs: I,
+  output: O,
+) => O | undefined | void;
 /** Gets the module and its inputs; an array replaces the inputs. */
-export type ForwardPreHook<M = Module, I = unknown[]> = (module: M, inputs: I) => I | undefined | void;
+export type ForwardPreHook<M = Module, I extends unknown[] = unknown[]> = (
+  module: M,
+  inputs: I,
+  // the spread makes the compiler read an array literal as a tuple
+) => readonly [...I] | undefined | void;
 
 export interface HookHandle {
   remove(): void;
@@ -56,6 +64,12 @@ export class ForwardHooks {
 
   private unwrap(): void {
     if (this.ownForward === undefined) delete (this.module as { forward?: unknown }).forward;
-    else Object.defineProperty(this.module, 'forward', { value: this.ownForward, configurable: true, writable: true, enumerable: true });
+    else
+      Object.defineProperty(this.module, 'forward', {
+        value: this.ownForward,
+        configurable: true,
+        writable: true,
+        enumerable: true,
+      });
   }
 }

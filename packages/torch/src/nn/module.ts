@@ -17,7 +17,7 @@ export interface LoadResult {
   unexpectedKeys: string[];
 }
 
-type ForwardInput<M extends Module> = M extends { forward(...inputs: infer I): unknown } ? I : never;
+type ForwardInput<M extends Module> = M extends { forward(...inputs: infer I extends unknown[]): unknown } ? I : never;
 type ForwardOutput<M extends Module> = M extends { forward(...inputs: never[]): infer O } ? O : never;
 
 const list = (title: string, keys: string[]) => (keys.length > 0 ? [`  ${title}: ${keys.join(', ')}`] : []);

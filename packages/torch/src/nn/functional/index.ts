@@ -8,7 +8,6 @@ export {
   batchNorm,
   bilinear,
   celu,
-  channelShuffle,
   conv1d,
   conv2d,
   conv3d,
@@ -48,4 +47,18 @@ export {
   tanh,
 } from '../../functions.js';
 export * from './activation.js';
+export * from './distributionLoss.js';
 export * from './loss.js';
+export * from './marginLoss.js';
+export * from './normalization.js';
+export * from './pooling.js';
+export * from './fold.js';
+export * from './gridSample.js';
+export * from './interpolate.js';
+export {
+  type BagMode,
+  type EmbeddingBagLookupOptions,
+  type EmbeddingLookupOptions,
+  embedding,
+  embeddingBag,
+} from './embedding.js';

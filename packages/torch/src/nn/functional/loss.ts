@@ -1,22 +1,8 @@
-import { TorchError } from '../../errors.js';
 import * as torch from '../../functions.js';
 import type { Tensor } from '../../tensor.js';
+import { type LossOptions, reductionNumber } from './reduction.js';
 
-/** How the losses of the elements become one: their mean (default), their sum, or not at all. */
-export type Reduction = 'mean' | 'sum' | 'none';
-
-export interface LossOptions {
-  reduction?: Reduction;
-}
-
-const reductions: Record<Reduction, number> = { none: 0, mean: 1, sum: 2 };
-
-function reductionNumber(reduction: Reduction = 'mean'): number {
-  const number = reductions[reduction];
-  if (number === undefined)
-    throw new TorchError('ARGUMENT_TYPE', `reduction must be 'mean', 'sum' or 'none', got '${reduction as string}'`);
-  return number;
-}
+export type { LossOptions, Reduction } from './reduction.js';
 
 export interface NllLossOptions extends LossOptions {
   /** A weight for each class [classes]; the mean then divides by the weights of the targets. */

@@ -1,6 +1,7 @@
-import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from '../../functions.js';
+import * as torch from '../../functions.js';
 import type { Tensor } from '../../tensor.js';
 import { Module } from '../module.js';
+import { boolText, sizeText } from '../pythonText.js';
 
 export interface PoolOptions {
   /** Default: the kernel size. */
@@ -10,46 +11,89 @@ export interface PoolOptions {
   /** Round the output size up instead of down; default false. */
   ceilMode?: boolean;
 }
+export interface MaxPoolOptions<Indices extends boolean = boolean> extends PoolOptions {
+  /** Distance between the elements of a window; default 1. */
+  dilation?: number | number[];
+  /** Also return where the largest values were, for `MaxUnpool`; default false. */
+  returnIndices?: Indices;
+}
+export interface AvgPoolOptions extends PoolOptions {
+  /** Count the zeros of the padding into the mean; default true. */
+  countIncludePad?: boolean;
+}
 
-/** As Python writes a number or a tuple. */
-const shown = (value: number | (number | null)[]): string =>
-  Array.isArray(value) ? `(${value.map((part) => part ?? 'None').join(', ')})` : String(value);
+/** What a max pooling returns: the values, or the values and their positions (int64). */
+export type MaxPoolOutput<Indices extends boolean> = Indices extends true ? [Tensor, Tensor] : Tensor;
 
-/** The largest value of each window: [batch, channels, height, width] → [batch, channels, height′, width′]. */
-export class MaxPool2d extends Module {
-  static override readonly keepsNoTensors = true;
+abstract class MaxPoolNd<Indices extends boolean> extends Module {
   readonly stride: number | number[];
   readonly padding: number | number[];
   readonly dilation: number | number[];
   readonly ceilMode: boolean;
+  readonly returnIndices: boolean;
   constructor(
     readonly kernelSize: number | number[],
-    options: PoolOptions & { dilation?: number | number[] } = {},
+    options: MaxPoolOptions<Indices>,
   ) {
     super();
     this.stride = options.stride ?? kernelSize;
     this.padding = options.padding ?? 0;
     this.dilation = options.dilation ?? 1;
     this.ceilMode = options.ceilMode ?? false;
-  }
-  override forward(input: Tensor): Tensor {
-    return maxPool2d(input, this.kernelSize, this.stride, this.padding, this.dilation, this.ceilMode);
+    this.returnIndices = options.returnIndices ?? false;
   }
   override extraRepr(): string {
-    return `kernel_size=${shown(this.kernelSize)}, stride=${shown(this.stride)}, padding=${shown(this.padding)}, dilation=${shown(this.dilation)}, ceil_mode=${this.ceilMode ? 'True' : 'False'}`;
+    return `kernel_size=${sizeText(this.kernelSize)}, stride=${sizeText(this.stride)}, padding=${sizeText(this.padding)}, dilation=${sizeText(this.dilation)}, ceil_mode=${boolText(this.ceilMode)}`;
   }
 }
 
-/** The mean of each window: [batch, channels, height, width] → [batch, channels, height′, width′]. */
-export class AvgPool2d extends Module {
+/** The largest value of each window: [batch, channels, length] → [batch, channels, length′]. */
+export class MaxPool1d<Indices extends boolean = false> extends MaxPoolNd<Indices> {
   static override readonly keepsNoTensors = true;
+  constructor(kernelSize: number | number[], options: MaxPoolOptions<Indices> = {}) {
+    super(kernelSize, options);
+  }
+  override forward(input: Tensor): MaxPoolOutput<Indices> {
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    const pool = this.returnIndices ? torch.maxPool1dWithIndices : torch.maxPool1d;
+    return pool(input, kernelSize, stride, padding, dilation, ceilMode) as MaxPoolOutput<Indices>;
+  }
+}
+
+/** The largest value of each window: [batch, channels, height, width] → [batch, channels, height′, width′]. */
+export class MaxPool2d<Indices extends boolean = false> extends MaxPoolNd<Indices> {
+  static override readonly keepsNoTensors = true;
+  constructor(kernelSize: number | number[], options: MaxPoolOptions<Indices> = {}) {
+    super(kernelSize, options);
+  }
+  override forward(input: Tensor): MaxPoolOutput<Indices> {
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    const pool = this.returnIndices ? torch.maxPool2dWithIndices : torch.maxPool2d;
+    return pool(input, kernelSize, stride, padding, dilation, ceilMode) as MaxPoolOutput<Indices>;
+  }
+}
+
+/** The largest value of each window: [batch, channels, depth, height, width] → [batch, channels, depth′, height′, width′]. */
+export class MaxPool3d<Indices extends boolean = false> extends MaxPoolNd<Indices> {
+  static override readonly keepsNoTensors = true;
+  constructor(kernelSize: number | number[], options: MaxPoolOptions<Indices> = {}) {
+    super(kernelSize, options);
+  }
+  override forward(input: Tensor): MaxPoolOutput<Indices> {
+    const { kernelSize, stride, padding, dilation, ceilMode } = this;
+    const pool = this.returnIndices ? torch.maxPool3dWithIndices : torch.maxPool3d;
+    return pool(input, kernelSize, stride, padding, dilation, ceilMode) as MaxPoolOutput<Indices>;
+  }
+}
+
+abstract class AvgPoolNd extends Module {
   readonly stride: number | number[];
   readonly padding: number | number[];
   readonly ceilMode: boolean;
   readonly countIncludePad: boolean;
   constructor(
     readonly kernelSize: number | number[],
-    options: PoolOptions & { countIncludePad?: boolean } = {},
+    options: AvgPoolOptions,
   ) {
     super();
     this.stride = options.stride ?? kernelSize;
@@ -57,28 +101,53 @@ export class AvgPool2d extends Module {
     this.ceilMode = options.ceilMode ?? false;
     this.countIncludePad = options.countIncludePad ?? true;
   }
-  override forward(input: Tensor): Tensor {
-    return avgPool2d(input, this.kernelSize, this.stride, this.padding, this.ceilMode, this.countIncludePad);
-  }
   override extraRepr(): string {
-    return `kernel_size=${shown(this.kernelSize)}, stride=${shown(this.stride)}, padding=${shown(this.padding)}`;
+    return `kernel_size=${sizeText(this.kernelSize)}, stride=${sizeText(this.stride)}, padding=${sizeText(this.padding)}`;
   }
 }
 
-/** Means over as many windows as `outputSize` asks for; null keeps that dimension: [batch, channels, height, width]. */
-export class AdaptiveAvgPool2d extends Module {
+/** The mean of each window: [batch, channels, length] → [batch, channels, length′]. */
+export class AvgPool1d extends AvgPoolNd {
   static override readonly keepsNoTensors = true;
-  constructor(readonly outputSize: number | (number | null)[]) {
-    super();
+  constructor(kernelSize: number | number[], options: AvgPoolOptions = {}) {
+    super(kernelSize, options);
   }
   override forward(input: Tensor): Tensor {
-    const wanted = Array.isArray(this.outputSize) ? this.outputSize : [this.outputSize, this.outputSize];
-    return adaptiveAvgPool2d(
-      input,
-      wanted.map((size, i) => size ?? input.size(i - 2)),
-    );
+    return torch.avgPool1d(input, this.kernelSize, this.stride, this.padding, this.ceilMode, this.countIncludePad);
   }
+  /** Python's layer keeps one-element tuples here. */
   override extraRepr(): string {
-    return `output_size=${shown(this.outputSize)}`;
+    const tuple = (value: number | number[]) => sizeText(typeof value === 'number' ? [value] : value);
+    return `kernel_size=${tuple(this.kernelSize)}, stride=${tuple(this.stride)}, padding=${tuple(this.padding)}`;
+  }
+}
+
+/** The mean of each window: [batch, channels, height, width] → [batch, channels, height′, width′]. */
+export class AvgPool2d extends AvgPoolNd {
+  static override readonly keepsNoTensors = true;
+  /** Divides the sums by this instead of the window's size. */
+  readonly divisorOverride: number | null;
+  constructor(kernelSize: number | number[], options: AvgPoolOptions & { divisorOverride?: number | null } = {}) {
+    super(kernelSize, options);
+    this.divisorOverride = options.divisorOverride ?? null;
+  }
+  override forward(input: Tensor): Tensor {
+    const { kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = this;
+    return torch.avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride);
+  }
+}
+
+/** The mean of each window: [batch, channels, depth, height, width] → [batch, channels, depth′, height′, width′]. */
+export class AvgPool3d extends AvgPoolNd {
+  static override readonly keepsNoTensors = true;
+  /** Divides the sums by this instead of the window's size. */
+  readonly divisorOverride: number | null;
+  constructor(kernelSize: number | number[], options: AvgPoolOptions & { divisorOverride?: number | null } = {}) {
+    super(kernelSize, options);
+    this.divisorOverride = options.divisorOverride ?? null;
+  }
+  override forward(input: Tensor): Tensor {
+    const { kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride } = this;
+    return torch.avgPool3d(input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride);
   }
 }

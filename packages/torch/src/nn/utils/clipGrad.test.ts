@@ -1,10 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { decodeValue, type EncodedTensor, type EncodedValue, expectSameBits, readFixture, torchErrorOf } from '../../../test/encodedTensor.js';
+import {
+  decodeValue,
+  type EncodedTensor,
+  type EncodedValue,
+  expectSameBits,
+  readFixture,
+  torchErrorOf,
+} from '../../../test/encodedTensor.js';
 import * as torch from '../../index.js';
 import { clipGradNorm_, clipGradValue_ } from './clipGrad.js';
 
 const { clips } = readFixture<{
-  clips: { shapes: number[][]; maxNorm: number; normType: EncodedValue; total: EncodedTensor; grads: EncodedTensor[] }[];
+  clips: {
+    shapes: number[][];
+    maxNorm: number;
+    normType: EncodedValue;
+    total: EncodedTensor;
+    grads: EncodedTensor[];
+  }[];
 }>('nn/modules.json');
 
 function withGrad(values: number[]): torch.Tensor {
