@@ -6,6 +6,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@lightning-ts/source'] } },
   test: {
     include: [
+      'examples/**/*.test.ts',
       'packages/*/src/**/*.test.ts',
       'packages/*/test/**/*.test.ts',
       'test/**/*.test.ts',

@@ -13,7 +13,7 @@ import {
   seedEverything,
   Trainer,
 } from '@lightning-ts/lightning';
-import { classificationReport, ConfusionMatrix } from '@lightning-ts/metrics';
+import { ConfusionMatrix, classificationReport } from '@lightning-ts/metrics';
 import { confusionMatrix, learningCurves, savePlot } from '@lightning-ts/metrics/plot';
 import { cat, setNumThreads, type Tensor } from '@lightning-ts/torch';
 import { FashionMNISTDataModule } from './data.js';
@@ -38,7 +38,12 @@ async function main(): Promise<void> {
   const datamodule = new FashionMNISTDataModule({ dataDir: args['data-dir'], batchSize: Number(args['batch-size']) });
   const model = new ImageClassifier({ learningRate: Number(args['learning-rate']) });
 
-  const checkpoint = new ModelCheckpoint({ monitor: 'val/acc', mode: 'max', filename: '{epoch}-{val/acc:.3f}', saveLast: true });
+  const checkpoint = new ModelCheckpoint({
+    monitor: 'val/acc',
+    mode: 'max',
+    filename: '{epoch}-{val/acc:.3f}',
+    saveLast: true,
+  });
   const logger = new CSVLogger(args.output);
   const trainer = new Trainer({
     maxEpochs: Number(args.epochs),
@@ -55,7 +60,9 @@ async function main(): Promise<void> {
 
   const result = await trainer.fit(model, { datamodule });
   if (result.status === 'interrupted') {
-    console.log(`Stopped in epoch ${trainer.currentEpoch}. The last checkpoint is ${checkpoint.lastModelPath ?? 'not written yet'}.`);
+    console.log(
+      `Stopped in epoch ${trainer.currentEpoch}. The last checkpoint is ${checkpoint.lastModelPath ?? 'not written yet'}.`,
+    );
     return;
   }
   await trainer.test(model, { datamodule, ckptPath: 'best' });
@@ -78,7 +85,9 @@ async function main(): Promise<void> {
     await savePlot(heatmap, join(args.output, `confusion-matrix.${extension}`));
   }
   console.log(`Best checkpoint  ${checkpoint.bestModelPath}`);
-  console.log(`Pictures         ${join(args.output, 'learning-curves.png')}, ${join(args.output, 'confusion-matrix.png')}`);
+  console.log(
+    `Pictures         ${join(args.output, 'learning-curves.png')}, ${join(args.output, 'confusion-matrix.png')}`,
+  );
 }
 
 /** The test set's labels and what the model says. */

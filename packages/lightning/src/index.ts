@@ -23,8 +23,8 @@ export {
   LightningModule,
   type StepOutput,
 } from './module/lightningModule.js';
-export type { LoadFromCheckpointOptions } from './module/loadFromCheckpoint.js';
 export type { EvaluationLoaders, Loader } from './module/loaderTypes.js';
+export type { LoadFromCheckpointOptions } from './module/loadFromCheckpoint.js';
 export type { LogDictOptions, LoggedValue, LogOptions, ReduceFx } from './module/log.js';
 export type { BackwardOptions } from './module/moduleContext.js';
 export type { AnyScheduler, OptimizerOptions, OptimizersConfig, SchedulerOptions } from './module/optimizersConfig.js';
@@ -33,8 +33,10 @@ export { seedEverything } from './seedEverything.js';
 export { SingleDeviceStrategy } from './strategies/singleDeviceStrategy.js';
 export type { ReduceOp, Strategy } from './strategies/strategy.js';
 export { BoringModel, RandomDataset } from './testing/boringModel.js';
+export { MemoryLogger } from './testing/memoryLogger.js';
 export { RecordingCallback, recordModule } from './testing/recordingCallback.js';
 export type { CheckpointData } from './trainer/checkpointData.js';
+export type { EvaluationOptions, FitOptions, PredictOptions } from './trainer/entryOptions.js';
 export type { FitResult } from './trainer/fitResult.js';
 export type { AcceleratorName, Amount, TrainerOptions } from './trainer/options.js';
-export { type EvaluationOptions, type FitOptions, type PredictOptions, Trainer } from './trainer/trainer.js';
+export { Trainer } from './trainer/trainer.js';

@@ -22,7 +22,10 @@ export function seedEverything(seed: number | null = null, { verbose = true }: S
   const chosen = seed ?? (fromEnvironment === undefined || fromEnvironment === '' ? 0 : Number(fromEnvironment));
   if (!Number.isInteger(chosen) || chosen < 0 || chosen > largest) {
     const source = seed === null ? 'PL_GLOBAL_SEED' : 'seed';
-    throw new LightningError('OPTION_INVALID', `${source} is ${describe(seed ?? fromEnvironment)}. Use a whole number from 0 to ${largest}.`);
+    throw new LightningError(
+      'OPTION_INVALID',
+      `${source} is ${describe(seed ?? fromEnvironment)}. Use a whole number from 0 to ${largest}.`,
+    );
   }
   if (seed === null && fromEnvironment === undefined) warn('SEED_DEFAULT', 'No seed was given, so it is 0.');
   // Processes started from here on seed themselves alike.

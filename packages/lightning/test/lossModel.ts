@@ -21,26 +21,26 @@ export class LossModel extends LightningModule<Tensor> {
     return this.layer.forward(batch);
   }
 
-  trainingStep(batch: Tensor, _batchIdx: number): Tensor {
+  override trainingStep(batch: Tensor, _batchIdx: number): Tensor {
     const loss = this.layer.forward(batch).pow(2).mean();
     this.log('train_loss', loss);
     return loss;
   }
 
-  validationStep(_batch: Tensor): void {
+  override validationStep(_batch: Tensor): void {
     if (this.trainer.sanityChecking || this.scores.length === 0) return;
     this.log(this.metricName, this.scores[Math.min(this.validations, this.scores.length - 1)]!, { batchSize: 1 });
   }
 
-  testStep(batch: Tensor): void {
+  override testStep(batch: Tensor): void {
     this.log('test_loss', this.layer.forward(batch).pow(2).mean());
   }
 
-  onValidationEnd(): void {
+  override onValidationEnd(): void {
     if (!this.trainer.sanityChecking) this.validations += 1;
   }
 
-  configureOptimizers(): OptimizersConfig {
+  override configureOptimizers(): OptimizersConfig {
     return new SGD(this.parameters(), { lr: 0.01 });
   }
 }

@@ -151,7 +151,7 @@ export abstract class Metric extends Module {
   }
 
   /** A copy with its own states. */
-  clone(): this {
+  override clone(): this {
     const copy = Object.create(Object.getPrototypeOf(this) as object) as this;
     for (const [key, value] of Object.entries(this)) {
       if (!wrappedMethods.has(key)) Reflect.set(copy, key, copyOf(value));

@@ -100,10 +100,10 @@ export class MetricCollection extends Module {
   }
 
   /** A copy with its own states, and another prefix or postfix if wanted: one for training, one for validation. */
-  clone(options: Pick<MetricCollectionOptions, 'prefix' | 'postfix'> = {}): MetricCollection {
+  override clone(options: Pick<MetricCollectionOptions, 'prefix' | 'postfix'> = {}): this {
     const copies = Object.fromEntries([...this.metrics].map(([name, metric]) => [name, metric.clone()]));
     const computeGroups = this.groups.length < this.metrics.size;
-    return new MetricCollection(copies, { prefix: this.prefix, postfix: this.postfix, computeGroups, ...options });
+    return new MetricCollection(copies, { prefix: this.prefix, postfix: this.postfix, computeGroups, ...options }) as this;
   }
 
   protected override entries(): [key: string, value: unknown][] {

@@ -1,6 +1,5 @@
 import { Tensor, tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
 import { stateKeyWith } from '../pythonText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';

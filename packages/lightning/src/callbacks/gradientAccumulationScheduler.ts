@@ -1,5 +1,5 @@
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 
@@ -36,7 +36,7 @@ export class GradientAccumulationScheduler extends Callback {
     return factor;
   }
 
-  override onTrainStart(trainer: Trainer, module: LightningModule): void {
+  override onTrainStart(trainer: Trainer, module: AnyLightningModule): void {
     if (!module.automaticOptimization) {
       throw new LightningError(
         'OPTION_CONFLICT',

@@ -55,7 +55,7 @@ describe('LearningRateMonitor', () => {
   it('logs rates at the interval of their scheduler', async () => {
     const { lrs, header, rows, trainer } = await fit((model) => {
       const optimizer = new SGD(model.parameters(), { lr: 0.1 });
-      return [[optimizer], [new StepLR(optimizer, 1, { gamma: 0.5 })]];
+      return [[optimizer], [new StepLR(optimizer, { stepSize: 1, gamma: 0.5 })]];
     });
     expect(rounded(lrs['lr-SGD'])).toEqual([0.1, 0.05]);
     expect(header.split(',')).toContain('lr-SGD');
@@ -82,7 +82,7 @@ describe('LearningRateMonitor', () => {
         const [weight, bias] = model.parameters();
         const groups = [{ params: [weight!] }, { params: [bias!], name: 'head', lr: 0.5 }] as never;
         const optimizer = new SGD(groups, { lr: 0.1 });
-        return { optimizer, lrScheduler: { scheduler: new StepLR(optimizer, 1), name: 'warm' } };
+        return { optimizer, lrScheduler: { scheduler: new StepLR(optimizer, { stepSize: 1 }), name: 'warm' } };
       },
       { loggingInterval: 'epoch', logKeyPrefix: 'opt/' },
     );

@@ -1,7 +1,7 @@
 import { tensor } from '@lightning-ts/torch';
 import type { Optimizer, ParamGroup } from '@lightning-ts/torch/optim';
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 
@@ -58,7 +58,7 @@ export class LearningRateMonitor extends Callback {
     for (const key of Object.keys(this.lrs)) delete this.lrs[key];
   }
 
-  override onTrainBatchStart(trainer: Trainer, _module: LightningModule): void | Promise<void> {
+  override onTrainBatchStart(trainer: Trainer, _module: AnyLightningModule): void | Promise<void> {
     if (this.options.loggingInterval === 'epoch' || !trainer.logsStepRow) return;
     return this.log(trainer, 'step');
   }

@@ -122,6 +122,28 @@ describe('ModelCheckpoint without a monitor', () => {
     expect(files()).toEqual(['epoch=1-step=6.ckpt']);
   });
 
+  it('saves nothing before the first step of an accumulation', async () => {
+    await fit(new ModelCheckpoint({ everyNTrainSteps: 1, saveTopK: -1 }), new LossModel(), {
+      batches: 4,
+      maxEpochs: 1,
+      accumulateGradBatches: 2,
+    });
+    expect(files()).toEqual(['epoch=0-step=1.ckpt', 'epoch=0-step=2.ckpt']);
+  });
+
+  it('saves nothing at the end when every interval is off', async () => {
+    await fit(new ModelCheckpoint({ everyNEpochs: 0 }));
+    expect(files()).toEqual([]);
+  });
+
+  it('saves under a plain name when the name waits for a value in vain', async () => {
+    await fit(new ModelCheckpoint({ filename: '{epoch}-{val_loss:.1f}' }), new LossModel([1]), {
+      maxEpochs: 1,
+      checkValEveryNEpoch: 2,
+    });
+    expect(files()).toEqual(['epoch=0-step=3.ckpt']);
+  });
+
   it('saves every n epochs', async () => {
     await fit(new ModelCheckpoint({ everyNEpochs: 2, saveTopK: -1, finalSave: false }), new LossModel(), {
       maxEpochs: 5,
@@ -368,6 +390,61 @@ describe("ModelCheckpoint's state", () => {
     // The file it resumed from stays, although a better one has come.
     expect(files()).toEqual(['epoch=1.ckpt', 'epoch=2.ckpt', 'last.ckpt']);
     expect(resumed.bestModelScore).toBe(0.125);
+  });
+
+  it('goes on exactly where it was: the same files and scores as without the interruption', async () => {
+    const scores = [0.5, 0.25, 0.75, 0.125];
+    const options = { monitor: 'val_loss', saveTopK: 2, saveLast: true, filename: '{step}-{val_loss:.3f}' } as const;
+    const make = (name: string) =>
+      new ModelCheckpoint({ ...options, everyNTrainSteps: 2, dirpath: join(folder, name) });
+    const straight = make('straight');
+    await fit(straight, new LossModel(scores), { maxEpochs: 4, batches: 3 });
+    // Step 4 is due inside the second epoch, but its metric comes only when that epoch is validated.
+    class SaveAt extends Callback {
+      override async onTrainBatchEnd(trainer: Trainer): Promise<void> {
+        if (trainer.globalStep === 5) await trainer.saveCheckpoint(join(folder, 'five.ckpt'));
+      }
+    }
+    await fit([new SaveAt(), make('resumed')], new LossModel(scores), { maxEpochs: 2, batches: 3 });
+    rmSync(join(folder, 'resumed', 'step=6-val_loss=0.250.ckpt'));
+    const resumed = make('resumed');
+    const trainer = new Trainer({
+      maxEpochs: 4,
+      logger: false,
+      enableProgressBar: false,
+      enableModelSummary: false,
+      defaultRootDir: folder,
+      callbacks: resumed,
+    });
+    const model = new LossModel(scores);
+    model.validations = 1;
+    await trainer.fit(model, {
+      trainDataloaders: batches(3),
+      valDataloaders: batches(1),
+      ckptPath: join(folder, 'five.ckpt'),
+    });
+    expect(files(join(folder, 'resumed'))).toEqual(files(join(folder, 'straight')));
+    expect([...resumed.bestKModels.values()]).toEqual([...straight.bestKModels.values()]);
+    expect(resumed.bestModelScore).toBe(straight.bestModelScore);
+  });
+
+  it('renews the same last.ckpt after a resume from the very first checkpoint', async () => {
+    const make = () => new ModelCheckpoint({ saveLast: true, saveTopK: -1 });
+    await fit(make(), new LossModel(), { maxEpochs: 1 });
+    const trainer = new Trainer({
+      maxEpochs: 2,
+      logger: false,
+      enableProgressBar: false,
+      enableModelSummary: false,
+      defaultRootDir: folder,
+      callbacks: make(),
+    });
+    await trainer.fit(new LossModel(), {
+      trainDataloaders: batches(3),
+      ckptPath: join(folder, 'checkpoints', 'last.ckpt'),
+    });
+    expect(files().filter((name) => name.startsWith('epoch'))).toEqual(['epoch=0-step=3.ckpt', 'epoch=1-step=6.ckpt']);
+    expect(files().filter((name) => name.startsWith('last'))).toEqual(['last.ckpt']);
   });
 
   it('takes only the best path over into another folder', () => {

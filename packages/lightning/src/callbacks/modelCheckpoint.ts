@@ -1,34 +1,26 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
 import { stateKeyWith } from '../pythonText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
-import {
-  duplicateCheckpoint,
-  isInside,
-  isNonEmptyDirectory,
-  linkCheckpoint,
-  pathExists,
-  removeCheckpoint,
-  resolvePath,
-} from './checkpointFiles.js';
-import { type CheckpointTemplate, type NameValue, parseCheckpointTemplate, unknownKey } from './checkpointName.js';
+import { isInside, isNonEmptyDirectory, resolvePath } from './checkpointFiles.js';
+import { type CheckpointTemplate, parseCheckpointTemplate, unknownKey } from './checkpointName.js';
 import {
   type ModelCheckpointOptions,
   type ResolvedCheckpointOptions,
   resolveCheckpointOptions,
 } from './checkpointOptions.js';
-import { checkpointFile, checkpointName, freeCheckpointFile, nameValue, type PathStyle } from './checkpointPaths.js';
-import { CheckpointRanking, numberOf, scalar } from './checkpointRanking.js';
+import { checkpointFile, checkpointName, nameValue, type PathStyle } from './checkpointPaths.js';
 import { nearestNames } from './monitoredMetric.js';
+import { SavedCheckpoints, type SaveMoment } from './savedCheckpoints.js';
 
 /** What a resumed run has to know so that it saves what the uninterrupted one would. */
 interface Waiting {
   readonly saveIsDeferred: boolean;
   readonly lastOfferedStep: number;
-  readonly lastOfLastStep: number;
   readonly metricIsUsed: boolean;
 }
 
@@ -58,39 +50,51 @@ export class ModelCheckpoint extends Callback {
   static STARTING_VERSION = 1;
 
   override readonly monitorsMetrics = true;
-  /** Where the files go; with no `dirpath` given, known once the run has started. Absolute. */
-  dirpath: string | null;
-  lastModelPath = '';
-  /** The monitored metric at the last save that used it. */
-  currentScore: number | null = null;
 
   private readonly options: ResolvedCheckpointOptions;
   private readonly template: CheckpointTemplate;
-  private ranking: CheckpointRanking;
-  /** Without a monitor: the newest file. */
-  private newestPath = '';
+  private readonly style: PathStyle;
+  private readonly saved: SavedCheckpoints;
 
   private trainer: Trainer | null = null;
-  private lastOfferedStep = -1;
-  private lastOfLastStep = -1;
-  private lastIntervalStart = 0;
   private epochInProgress = 0;
+  private lastIntervalStart = 0;
+  /** The step at which the current state was last offered for saving. */
+  private lastOfferedStep = 0;
+  /** A save was due and waits for the metric. */
   private saveIsDeferred = false;
-  /** What a checkpoint said about this run's waiting, until training goes on. */
+  /** What a checkpoint said about the waiting, until training goes on. */
   private resumed: Waiting | null = null;
   private sawMetric = false;
   private hasValidated = false;
+  /** Whatever an epoch logs has been logged once. */
   private finishedCycle = false;
   private usedMetric: Tensor | null = null;
   private metricBeforeValidation: Tensor | null = null;
   private metricComesFromValidation = true;
 
+  /** @throws LightningError OPTION_INVALID, OPTION_CONFLICT, CHECKPOINT_TEMPLATE */
   constructor(options: ModelCheckpointOptions = {}) {
     super();
+    const kind = this.constructor as typeof ModelCheckpoint;
     this.options = resolveCheckpointOptions(options);
     this.template = parseCheckpointTemplate(this.options.filename);
-    this.ranking = new CheckpointRanking(this.options.mode, this.options.saveTopK);
-    this.dirpath = this.options.dirpath;
+    this.style = {
+      joinChar: kind.CHECKPOINT_JOIN_CHAR,
+      equalsChar: kind.CHECKPOINT_EQUALS_CHAR,
+      extension: kind.FILE_EXTENSION,
+      startingVersion: kind.STARTING_VERSION,
+      autoInsertMetricName: this.options.autoInsertMetricName,
+    };
+    const lastTemplate = parseCheckpointTemplate(kind.CHECKPOINT_NAME_LAST);
+    this.saved = new SavedCheckpoints(this.options, this.template, this.style, lastTemplate, ({ loggers }) => {
+      for (const logger of loggers) logger.afterSaveCheckpoint(this);
+    });
+  }
+
+  /** Where the files go; with no `dirpath` given, known once the run has started. Absolute. */
+  get dirpath(): string | null {
+    return this.saved.directory;
   }
 
   get monitor(): string | null {
@@ -111,24 +115,34 @@ export class ModelCheckpoint extends Callback {
 
   /** The best checkpoint's file by the monitored metric; without a monitor the newest one; `''` before the first save. */
   get bestModelPath(): string {
-    return this.ranking.bestPath === '' ? this.newestPath : this.ranking.bestPath;
+    return this.saved.bestPath;
   }
 
   get bestModelScore(): number | null {
-    return this.ranking.bestScore;
+    return this.saved.ranking.bestScore;
   }
 
   /** Path -> score of the checkpoints that are kept. */
   get bestKModels(): ReadonlyMap<string, number> {
-    return this.ranking.models;
+    return this.saved.ranking.models;
+  }
+
+  /** The newest `last.ckpt`, `''` before the first. */
+  get lastModelPath(): string {
+    return this.saved.lastPath;
+  }
+
+  /** The monitored metric of the checkpoint that was saved last. */
+  get currentScore(): number | null {
+    return this.saved.currentScore;
   }
 
   get kthBestModelPath(): string {
-    return this.ranking.kthPath;
+    return this.saved.ranking.kthPath;
   }
 
   get kthValue(): number {
-    return this.ranking.kthValue;
+    return this.saved.ranking.kthValue;
   }
 
   override get stateKey(): string {
@@ -144,13 +158,14 @@ export class ModelCheckpoint extends Callback {
 
   // ------------------------------------------------------------------------------------------------------------ when
 
-  override async setup(trainer: Trainer, _module: LightningModule, stage: string): Promise<void> {
+  override async setup(trainer: Trainer, _module: AnyLightningModule, stage: string): Promise<void> {
     this.trainer = trainer;
-    this.dirpath = await resolvePath(this.options.dirpath ?? defaultDirectory(trainer));
+    const directory = await resolvePath(this.options.dirpath ?? defaultDirectory(trainer));
+    this.saved.directory = directory;
     if (stage !== 'fit' || this.options.saveTopK === 0 || !trainer.isGlobalZero) return;
-    const continues = trainer.ckptPath !== null && isInside(await resolvePath(trainer.ckptPath), this.dirpath);
-    if (!continues && (await isNonEmptyDirectory(this.dirpath))) {
-      warn('CHECKPOINT_DIRECTORY_NOT_EMPTY', `Checkpoint directory ${this.dirpath} exists and is not empty.`);
+    const continues = trainer.ckptPath !== null && isInside(await resolvePath(trainer.ckptPath), directory);
+    if (!continues && (await isNonEmptyDirectory(directory))) {
+      warn('CHECKPOINT_DIRECTORY_NOT_EMPTY', `Checkpoint directory ${directory} exists and is not empty.`);
     }
   }
 
@@ -163,8 +178,8 @@ export class ModelCheckpoint extends Callback {
     const { resumed } = this;
     this.resumed = null;
     this.saveIsDeferred = resumed?.saveIsDeferred ?? false;
-    this.lastOfferedStep = resumed?.lastOfferedStep ?? -1;
-    this.lastOfLastStep = resumed?.lastOfLastStep ?? -1;
+    this.lastOfferedStep = resumed?.lastOfferedStep ?? 0;
+    if (resumed === null) this.saved.lastStep = 0;
     this.usedMetric = resumed?.metricIsUsed ? this.monitoredTensor(trainer) : null;
   }
 
@@ -174,13 +189,14 @@ export class ModelCheckpoint extends Callback {
 
   override onTrainBatchEnd(
     trainer: Trainer,
-    _module: LightningModule,
+    _module: AnyLightningModule,
     _outputs: unknown,
     _batch: unknown,
     batchIdx: number,
   ): void | Promise<void> {
     const { everyNTrainSteps, trainTimeInterval } = this.options;
-    const stepIsDue = everyNTrainSteps >= 1 && trainer.globalStep % everyNTrainSteps === 0;
+    const { globalStep } = trainer;
+    const stepIsDue = everyNTrainSteps >= 1 && globalStep > 0 && globalStep % everyNTrainSteps === 0;
     const timeIsDue = trainTimeInterval !== null && performance.now() - this.lastIntervalStart >= trainTimeInterval;
     if (!(stepIsDue || timeIsDue) || this.isSkipped(trainer)) return;
     if (timeIsDue) this.lastIntervalStart = performance.now();
@@ -213,30 +229,49 @@ export class ModelCheckpoint extends Callback {
     else if (this.saveIsDeferred && !this.awaitsNewMetric(trainer)) await this.offer(trainer);
   }
 
-  override async onException(trainer: Trainer, _module: LightningModule, _error: unknown): Promise<void> {
-    if (!this.options.saveOnException || this.isSkipped(trainer)) return;
-    const path = await this.emergencyPath(trainer);
-    await this.write(trainer, path);
+  override async onException(trainer: Trainer, _module: AnyLightningModule, _error: unknown): Promise<void> {
+    if (this.options.saveOnException && !this.isSkipped(trainer)) await this.saved.saveAnyway(this.moment(trainer));
   }
 
   override async onTrainEnd(trainer: Trainer): Promise<void> {
-    if (this.isSkipped(trainer)) return;
-    const { monitor, finalSave, saveTopK } = this.options;
+    if (this.isSkipped(trainer) || trainer.globalStep === 0) return;
+    const { monitor, saveTopK } = this.options;
     const isMissing = monitor !== null && !this.sawMetric && this.monitoredTensor(trainer) === null;
-    if (isMissing && saveTopK !== 0 && !trainer.interrupted) {
-      const path = await this.emergencyPath(trainer);
-      await this.write(trainer, path);
-      await this.renewLast(trainer, path);
-      const known = Object.keys(trainer.callbackMetrics);
-      throw new LightningError(
-        'MONITOR_MISSING',
-        `ModelCheckpoint waited for '${monitor}' until the end of training, but it was never logged. ${nearestNames(monitor, known)} ` +
-          `The last weights are saved in ${path}. Log the metric with this.log('${monitor}', ...), or change monitor.`,
+    if (isMissing && saveTopK !== 0 && !trainer.interrupted) await this.failWithoutMetric(trainer, monitor);
+    if (this.wantsFinalSave(trainer)) await this.offer(trainer);
+    else await this.saved.withLast(this.moment(trainer));
+    if (this.saveIsDeferred && saveTopK !== 0 && this.bestModelPath === '') {
+      const path = await this.saved.saveAnyway(this.moment(trainer));
+      warn(
+        'CHECKPOINT_NAME_KEY',
+        `The checkpoint file name '${this.template.text}' waited for a value that the run did not log. Its last state is in ${path}.`,
       );
     }
-    if (finalSave && this.lastOfferedStep !== trainer.globalStep && !this.awaitsNewMetric(trainer))
-      await this.offer(trainer);
-    await this.renewLast(trainer, null);
+  }
+
+  /** A run that was to save its best by a metric that never came. Its last state is saved all the same. */
+  private async failWithoutMetric(trainer: Trainer, monitor: string): Promise<never> {
+    let path = '';
+    await this.saved.withLast(this.moment(trainer), async () => {
+      path = await this.saved.saveAnyway(this.moment(trainer));
+      return path;
+    });
+    throw new LightningError(
+      'MONITOR_MISSING',
+      `ModelCheckpoint waited for '${monitor}' until the end of training, but it was never logged. ` +
+        `${nearestNames(monitor, Object.keys(trainer.callbackMetrics))} The last state is saved in ${path}. Log the metric with ` +
+        `this.log('${monitor}', ...), or change monitor.`,
+    );
+  }
+
+  private wantsFinalSave(trainer: Trainer): boolean {
+    const { everyNEpochs, everyNTrainSteps, finalSave, trainTimeInterval } = this.options;
+    const hasInterval = everyNEpochs > 0 || everyNTrainSteps > 0 || trainTimeInterval !== null;
+    return finalSave && hasInterval && this.lastOfferedStep !== trainer.globalStep && !this.awaitsNewMetric(trainer);
+  }
+
+  private moment(trainer: Trainer): SaveMoment {
+    return { trainer, epoch: this.epochInProgress };
   }
 
   private isSkipped(trainer: Trainer): boolean {
@@ -254,7 +289,7 @@ export class ModelCheckpoint extends Callback {
     const { everyNEpochs } = this.options;
     if (everyNEpochs < 1) return;
     if ((trainer.currentEpoch + 1) % everyNEpochs === 0) await this.offer(trainer);
-    else await this.renewLast(trainer, null);
+    else await this.saved.withLast(this.moment(trainer));
   }
 
   private monitoredTensor(trainer: Trainer): Tensor | null {
@@ -269,19 +304,25 @@ export class ModelCheckpoint extends Callback {
     return metric === null || metric === this.usedMetric;
   }
 
-  // ------------------------------------------------------------------------------------------------------------ what
-
-  /** Saves if the current state is among the best, then renews `last.ckpt`. */
+  /** Saves if the current state is among the best, unless its metric or name has to be waited for; renews `last.ckpt`. */
   private async offer(trainer: Trainer): Promise<void> {
-    let saved: string | null = null;
-    if (this.options.saveTopK !== 0 && this.lastOfferedStep !== trainer.globalStep) {
-      this.saveIsDeferred = this.mustWait(trainer);
-      if (!this.saveIsDeferred) {
-        this.lastOfferedStep = trainer.globalStep;
-        saved = this.options.monitor === null ? await this.saveNewest(trainer) : await this.saveIfAmongBest(trainer);
-      }
-    } else this.saveIsDeferred = false;
-    await this.renewLast(trainer, saved);
+    const moment = this.moment(trainer);
+    const isNew = this.options.saveTopK !== 0 && this.lastOfferedStep !== trainer.globalStep;
+    this.saveIsDeferred = isNew && this.mustWait(trainer);
+    if (!isNew || this.saveIsDeferred) {
+      await this.saved.withLast(moment);
+      return;
+    }
+    this.lastOfferedStep = trainer.globalStep;
+    const metric = this.monitoredTensor(trainer);
+    this.usedMetric = metric;
+    if (metric === null) {
+      await this.saved.withLast(moment, () => this.saved.saveNewest(moment));
+      return;
+    }
+    this.sawMetric = true;
+    const score = Number(metric.item());
+    await this.saved.withLast(moment, () => this.saved.saveIfAmongBest(moment, score));
   }
 
   private mustWait(trainer: Trainer): boolean {
@@ -300,72 +341,6 @@ export class ModelCheckpoint extends Callback {
     if (missing === undefined) return false;
     if (this.finishedCycle) throw unknownKey(this.template, missing, ['epoch', 'step', ...known]);
     return true;
-  }
-
-  private async saveNewest(trainer: Trainer): Promise<string> {
-    const replaced = this.options.saveTopK === 1 && this.newestPath !== '' ? this.newestPath : null;
-    const path = await this.freePath(trainer, this.template, replaced);
-    this.newestPath = path;
-    await this.write(trainer, path);
-    if (replaced !== null && replaced !== path) await this.removeIfOurs(trainer, replaced);
-    return path;
-  }
-
-  private async saveIfAmongBest(trainer: Trainer): Promise<string | null> {
-    const { monitor, saveTopK, verbose } = this.options;
-    const metric = this.monitoredTensor(trainer)!;
-    const score = Number(metric.item());
-    this.sawMetric = true;
-    this.usedMetric = metric;
-    const epoch = `Epoch ${this.epochInProgress}, global step ${trainer.globalStep}: '${monitor}'`;
-    if (!trainer.strategy.reduceBooleanDecision(this.ranking.accepts(score))) {
-      if (verbose) trainer.print(`${epoch} was not in top ${saveTopK}`);
-      return null;
-    }
-    const replaced = this.ranking.replaced;
-    const path = await this.freePath(trainer, this.template, replaced);
-    this.ranking.add(path, score);
-    this.currentScore = Number.isNaN(score) ? this.ranking.models.get(path)! : score;
-    if (verbose) {
-      const top = saveTopK === -1 ? this.ranking.models.size : saveTopK;
-      const reached = `reached ${score.toFixed(5)} (best ${this.ranking.bestScore!.toFixed(5)})`;
-      trainer.print(`${epoch} ${reached}, saving model to '${path}' as top ${top}`);
-    }
-    await this.write(trainer, path);
-    if (replaced !== null && replaced !== path) await this.removeIfOurs(trainer, replaced);
-    return path;
-  }
-
-  /**
-   * Brings `last.ckpt` up to the current step.
-   *
-   * @param saved the file that was written for this very step, when there is one: it only gets a second name
-   */
-  private async renewLast(trainer: Trainer, saved: string | null): Promise<void> {
-    const { saveLast } = this.options;
-    if (saveLast === false || (this.lastOfLastStep === trainer.globalStep && saved === null)) return;
-    if (saveLast === 'link' && saved === null && (this.newestPath !== '' || this.ranking.models.size > 0)) return;
-    this.lastOfLastStep = trainer.globalStep;
-    const previous = this.lastModelPath;
-    const template = parseCheckpointTemplate((this.constructor as typeof ModelCheckpoint).CHECKPOINT_NAME_LAST);
-    const path = await this.freePath(trainer, template, previous);
-    this.lastModelPath = path;
-    if (saved === null) await this.write(trainer, path);
-    else if (trainer.isGlobalZero)
-      await (saveLast === 'link' ? linkCheckpoint(saved, path) : duplicateCheckpoint(saved, path));
-    if (previous !== '' && previous !== path) await this.removeIfOurs(trainer, previous);
-  }
-
-  private async write(trainer: Trainer, path: string): Promise<void> {
-    await trainer.saveCheckpoint(path, { weightsOnly: this.options.saveWeightsOnly });
-    for (const logger of trainer.loggers) logger.afterSaveCheckpoint(this);
-  }
-
-  private async removeIfOurs(trainer: Trainer, path: string): Promise<void> {
-    if (!trainer.isGlobalZero || this.dirpath === null || !isInside(path, this.dirpath)) return;
-    const resumedFrom = trainer.ckptPath ? await resolvePath(trainer.ckptPath) : null;
-    if (resumedFrom !== null && (await resolvePath(path)) === resumedFrom) return;
-    await removeCheckpoint(path);
   }
 
   // ----------------------------------------------------------------------------------------------------------- names
@@ -393,55 +368,17 @@ export class ModelCheckpoint extends Callback {
     );
   }
 
-  private get style(): PathStyle {
-    const kind = this.constructor as typeof ModelCheckpoint;
-    return {
-      joinChar: kind.CHECKPOINT_JOIN_CHAR,
-      equalsChar: kind.CHECKPOINT_EQUALS_CHAR,
-      extension: kind.FILE_EXTENSION,
-      startingVersion: kind.STARTING_VERSION,
-      autoInsertMetricName: this.options.autoInsertMetricName,
-    };
-  }
-
-  private nameValues(trainer: Trainer, template: CheckpointTemplate): Map<string, NameValue> {
-    const values = new Map<string, NameValue>([
-      ['epoch', { value: this.epochInProgress, isInteger: true }],
-      ['step', { value: trainer.globalStep, isInteger: true }],
-    ]);
-    for (const [key, value] of Object.entries(trainer.callbackMetrics)) {
-      if (template.keys.includes(key)) values.set(key, nameValue(key, value));
-    }
-    return values;
-  }
-
-  /** Where the current state goes under a pattern's name. @param replaced a file that may be overwritten */
-  private freePath(trainer: Trainer, template: CheckpointTemplate, replaced: string | null): Promise<string> {
-    const name = checkpointName(template, this.nameValues(trainer, template), this.style);
-    const exists = (path: string): Promise<boolean> =>
-      this.options.enableVersionCounter ? this.fileExists(trainer, path) : Promise.resolve(false);
-    return freeCheckpointFile(this.dirpath ?? '', name, replaced, this.style, exists);
-  }
-
-  /** Where a save goes that must not fail: a name without the values that are missing. */
-  private emergencyPath(trainer: Trainer): Promise<string> {
-    const values = this.nameValues(trainer, this.template);
-    const isComplete = this.template.keys.every((key) => values.has(key));
-    return this.freePath(trainer, isComplete ? this.template : parseCheckpointTemplate('{epoch}-{step}'), null);
-  }
-
   /** Whether a checkpoint is at `path`; every process gets the first one's answer. */
-  async fileExists(trainer: Trainer, path: string): Promise<boolean> {
-    return trainer.strategy.broadcast(await pathExists(path));
+  fileExists(trainer: Trainer, path: string): Promise<boolean> {
+    return this.saved.fileExists(trainer, path);
   }
 
   /** Writes path and score of the kept checkpoints as YAML. @param path default: `best_k_models.yaml` beside the checkpoints */
   async toYaml(path: string | null = null): Promise<void> {
     const { stringify } = await import('yaml');
-    const { mkdir, writeFile } = await import('node:fs/promises');
     const target = path ?? join(this.dirpath ?? '.', 'best_k_models.yaml');
     await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, stringify(Object.fromEntries(this.ranking.models)));
+    await writeFile(target, stringify(Object.fromEntries(this.bestKModels)));
   }
 
   // ----------------------------------------------------------------------------------------------------------- state
@@ -449,40 +386,26 @@ export class ModelCheckpoint extends Callback {
   override stateDict(): Record<string, unknown> {
     const metric = this.trainer === null ? null : this.monitoredTensor(this.trainer);
     return {
-      monitor: this.options.monitor,
-      ...this.ranking.stateDict(),
-      best_model_path: this.bestModelPath,
-      current_score: this.currentScore === null ? null : scalar(this.currentScore),
-      dirpath: this.dirpath,
-      last_model_path: this.lastModelPath,
-      // Python's callback does not know the rest, and leaves it alone.
+      ...this.saved.stateDict(),
       save_is_deferred: this.saveIsDeferred,
       last_offered_step: this.lastOfferedStep,
-      last_renewed_step: this.lastOfLastStep,
       metric_is_used: metric !== null && metric === this.usedMetric,
     };
   }
 
   override loadStateDict(state: Record<string, unknown>): void {
-    this.newestPath = String(state.best_model_path ?? '');
-    if ((state.dirpath ?? null) !== this.dirpath) {
-      if (this.options.monitor !== null) this.ranking.bestPath = this.newestPath;
-      warn(
-        'CHECKPOINT_DIRPATH_CHANGED',
-        `This run saves checkpoints in ${this.dirpath}, the one it continues from in ${String(state.dirpath)}. Only the path of ` +
-          'its best checkpoint is taken over; the kept ones are counted anew.',
-      );
-      return;
-    }
-    this.ranking.loadStateDict(state);
-    this.currentScore = numberOf(state.current_score);
-    this.lastModelPath = String(state.last_model_path ?? '');
+    const isSameDirectory = this.saved.loadStateDict(state);
     this.resumed = {
       saveIsDeferred: state.save_is_deferred === true,
-      lastOfferedStep: Number(state.last_offered_step ?? -1),
-      lastOfLastStep: Number(state.last_renewed_step ?? -1),
+      lastOfferedStep: Number(state.last_offered_step ?? 0),
       metricIsUsed: state.metric_is_used === true,
     };
+    if (isSameDirectory) return;
+    warn(
+      'CHECKPOINT_DIRPATH_CHANGED',
+      `This run saves checkpoints in ${this.dirpath}, the one it continues from in ${String(state.dirpath)}. Only the path of ` +
+        'its best checkpoint is taken over; the kept ones are counted anew.',
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
 import { summarize } from '../summary/modelSummary.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
@@ -26,7 +26,7 @@ export class ModelSummary extends Callback {
     this.maxDepth = maxDepth;
   }
 
-  override onFitStart(trainer: Trainer, module: LightningModule): void {
+  override onFitStart(trainer: Trainer, module: AnyLightningModule): void {
     if (this.maxDepth === 0 || !trainer.isGlobalZero) return;
     const summary = summarize(module, { maxDepth: this.maxDepth, bitsPerParameter: bitsOf(trainer.precision) });
     trainer.print(String(summary));

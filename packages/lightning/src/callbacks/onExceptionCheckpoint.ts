@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 import { removeCheckpoint, resolvePath } from './checkpointFiles.js';
@@ -37,12 +37,12 @@ export class OnExceptionCheckpoint extends Callback {
     this.hasFailed = false;
   }
 
-  override async onException(trainer: Trainer, _module: LightningModule, _error: Error): Promise<void> {
+  override async onException(trainer: Trainer, _module: AnyLightningModule, _error: Error): Promise<void> {
     this.hasFailed = true;
     if (trainer.state.fn === 'fit') await trainer.saveCheckpoint(await resolvePath(this.ckptPath));
   }
 
-  override async teardown(trainer: Trainer, _module: LightningModule, stage: string): Promise<void> {
+  override async teardown(trainer: Trainer, _module: AnyLightningModule, stage: string): Promise<void> {
     if (!this.hasFailed && stage === 'fit' && trainer.isGlobalZero)
       await removeCheckpoint(await resolvePath(this.ckptPath));
   }

@@ -71,6 +71,21 @@ describe('ProgressBar where output is recorded', () => {
     expect(pipe.text).toMatch(/\d:\d\d:\d\d {2}\S+it\/s/);
   });
 
+  it('shows the value of the epoch rather than of its last step', async () => {
+    class Forked extends LossModel {
+      override trainingStep(batch: Tensor): Tensor {
+        const loss = this.layer.forward(batch).pow(2).mean();
+        this.log('loss', tensor(0.5), { progBar: true, onStep: true, onEpoch: true });
+        return loss;
+      }
+    }
+    const pipe = new Pipe();
+    await trainerWith(new ProgressBar({ stream: pipe }), [], { maxEpochs: 1 }).fit(new Forked(), {
+      trainDataloaders: batches(3),
+    });
+    expect(timeless(pipe.text)).toEqual(['Epoch 0/0  3/3  loss_epoch: 0.500']);
+  });
+
   it('does not flood the output with epochs that take no time, and always shows the last', async () => {
     const pipe = new Pipe();
     await trainerWith(new ProgressBar({ stream: pipe }), [], { maxEpochs: 50 }).fit(new Shown(), data());

@@ -1,7 +1,7 @@
 import { format } from 'node:util';
 import { warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
 import { LiveRegion } from '../terminal/liveRegion.js';
 import { formatMetric } from '../terminal/numberText.js';
 import { type BarView, defaultLayout, type ProgressLayout } from '../terminal/progressLayout.js';
@@ -96,7 +96,7 @@ export class ProgressBar extends Callback {
   }
 
   /** What stands beside the bar: the loggers' version and what was logged with `progBar: true`. */
-  getMetrics(trainer: Trainer, _module: LightningModule): Record<string, number | string> {
+  getMetrics(trainer: Trainer, _module: AnyLightningModule): Record<string, number | string> {
     const logged = trainer.progressBarMetrics;
     const version = versionText(trainer);
     if ('v_num' in logged) {
@@ -145,7 +145,7 @@ export class ProgressBar extends Callback {
     this.region.clear();
   }
 
-  override onTrainEpochStart(trainer: Trainer, module: LightningModule): void {
+  override onTrainEpochStart(trainer: Trainer, module: AnyLightningModule): void {
     const { currentEpoch, maxEpochs } = trainer;
     const last = maxEpochs !== null && maxEpochs > 0 ? `/${maxEpochs - 1}` : '';
     this.main = this.newBar(`${this.trainDescription} ${currentEpoch}${last}`, totalTrainBatches(trainer));
@@ -154,7 +154,7 @@ export class ProgressBar extends Callback {
 
   override onTrainBatchEnd(
     trainer: Trainer,
-    module: LightningModule,
+    module: AnyLightningModule,
     _outputs: unknown,
     _batch: unknown,
     batchIdx: number,
@@ -164,7 +164,7 @@ export class ProgressBar extends Callback {
     this.drawIfDue(trainer, module);
   }
 
-  override onTrainEpochEnd(trainer: Trainer, module: LightningModule): void {
+  override onTrainEpochEnd(trainer: Trainer, module: AnyLightningModule): void {
     this.finish(trainer, module, this.leave || !this.isLive);
   }
 
@@ -187,7 +187,7 @@ export class ProgressBar extends Callback {
 
   override onValidationBatchStart(
     trainer: Trainer,
-    _module: LightningModule,
+    _module: AnyLightningModule,
     _batch: unknown,
     batchIdx: number,
     dataloaderIdx: number,
@@ -205,7 +205,7 @@ export class ProgressBar extends Callback {
 
   override onValidationBatchEnd(
     trainer: Trainer,
-    module: LightningModule,
+    module: AnyLightningModule,
     _outputs: unknown,
     _batch: unknown,
     batchIdx: number,
@@ -213,7 +213,7 @@ export class ProgressBar extends Callback {
     this.advance(trainer, module, trainer.state.fn === 'fit' ? this.nested : this.main, batchIdx);
   }
 
-  override onValidationEnd(trainer: Trainer, module: LightningModule): void {
+  override onValidationEnd(trainer: Trainer, module: AnyLightningModule): void {
     if (trainer.sanityChecking) return;
     if (trainer.state.fn !== 'fit') {
       this.finish(trainer, module, true);
@@ -230,7 +230,7 @@ export class ProgressBar extends Callback {
 
   override onTestBatchStart(
     trainer: Trainer,
-    _module: LightningModule,
+    _module: AnyLightningModule,
     _batch: unknown,
     batchIdx: number,
     dataloaderIdx: number,
@@ -240,7 +240,7 @@ export class ProgressBar extends Callback {
 
   override onTestBatchEnd(
     trainer: Trainer,
-    module: LightningModule,
+    module: AnyLightningModule,
     _outputs: unknown,
     _batch: unknown,
     batchIdx: number,
@@ -248,7 +248,7 @@ export class ProgressBar extends Callback {
     this.advance(trainer, module, this.main, batchIdx);
   }
 
-  override onTestEnd(trainer: Trainer, module: LightningModule): void {
+  override onTestEnd(trainer: Trainer, module: AnyLightningModule): void {
     this.finish(trainer, module, true);
   }
 
@@ -258,7 +258,7 @@ export class ProgressBar extends Callback {
 
   override onPredictBatchStart(
     trainer: Trainer,
-    _module: LightningModule,
+    _module: AnyLightningModule,
     _batch: unknown,
     batchIdx: number,
     dataloaderIdx: number,
@@ -268,7 +268,7 @@ export class ProgressBar extends Callback {
 
   override onPredictBatchEnd(
     trainer: Trainer,
-    module: LightningModule,
+    module: AnyLightningModule,
     _outputs: unknown,
     _batch: unknown,
     batchIdx: number,
@@ -276,13 +276,13 @@ export class ProgressBar extends Callback {
     this.advance(trainer, module, this.main, batchIdx);
   }
 
-  override onPredictEnd(trainer: Trainer, module: LightningModule): void {
+  override onPredictEnd(trainer: Trainer, module: AnyLightningModule): void {
     this.finish(trainer, module, true);
   }
 
   // ------------------------------------------------------------------------------------------------------------- end
 
-  override onException(trainer: Trainer, module: LightningModule): void {
+  override onException(trainer: Trainer, module: AnyLightningModule): void {
     this.nested = null;
     this.flushHeldLines();
     this.finish(trainer, module, this.main !== null);
@@ -318,18 +318,18 @@ export class ProgressBar extends Callback {
     bar.meter = new RateMeter(seconds());
   }
 
-  private advance(trainer: Trainer, module: LightningModule, bar: Bar | null, batchIdx: number): void {
+  private advance(trainer: Trainer, module: AnyLightningModule, bar: Bar | null, batchIdx: number): void {
     if (!this.isEnabled || bar === null) return;
     bar.done = batchIdx + 1;
     this.drawIfDue(trainer, module);
   }
 
-  private drawIfDue(trainer: Trainer, module: LightningModule): void {
+  private drawIfDue(trainer: Trainer, module: AnyLightningModule): void {
     const now = performance.now();
     if (now >= this.nextDraw && this.isEnabled) this.draw(trainer, module);
   }
 
-  private draw(trainer: Trainer, module: LightningModule): void {
+  private draw(trainer: Trainer, module: AnyLightningModule): void {
     this.nextDraw = performance.now() + this.interval;
     const main = this.main ?? this.nested;
     if (main === null || !this.isEnabled) return;
@@ -350,12 +350,12 @@ export class ProgressBar extends Callback {
   }
 
   /** Ends the main bar. @param stays whether it is left on the screen */
-  private finish(trainer: Trainer, module: LightningModule, stays: boolean): void {
+  private finish(trainer: Trainer, module: AnyLightningModule, stays: boolean): void {
     const { main } = this;
     this.main = null;
     this.nested = null;
     if (main === null || !this.isEnabled) return;
-    const metrics = trainer.state.fn === 'fit' ? this.getMetrics(trainer, module) : {};
+    const metrics = trainer.state.fn === 'fit' ? withoutLastSteps(this.getMetrics(trainer, module)) : {};
     const view = this.view(main, metrics, true);
     const lines = this.isLive ? this.layout.finished(view, this.region.width, this.style) : [this.layout.plain(view)];
     const now = performance.now();
@@ -398,6 +398,12 @@ export class ProgressBar extends Callback {
       ]),
     };
   }
+}
+
+/** Leaves a last step's value out where the epoch's own is there. */
+function withoutLastSteps(metrics: Readonly<Record<string, number | string>>): Record<string, number | string> {
+  const isLastStep = (name: string): boolean => name.endsWith('_step') && name.replace(/_step$/, '_epoch') in metrics;
+  return Object.fromEntries(Object.entries(metrics).filter(([name]) => !isLastStep(name)));
 }
 
 function totalTrainBatches(trainer: Trainer): number {

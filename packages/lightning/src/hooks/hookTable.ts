@@ -46,7 +46,8 @@ export class HookTable {
     for (const name of hookNames) {
       const ofModule = listen(module, name, []);
       const ofData = dataModule === null ? [] : listen(dataModule, name, []);
-      const ofCallbacks = (list: readonly Callback[]) => list.flatMap((callback) => listen(callback, name, [trainer, module]));
+      const ofCallbacks = (list: readonly Callback[]) =>
+        list.flatMap((callback) => listen(callback, name, [trainer, module]));
       if (name === 'onTrainEpochEnd') {
         const watching = callbacks.filter((callback) => callback.monitorsMetrics);
         const others = callbacks.filter((callback) => !callback.monitorsMetrics);
@@ -64,7 +65,10 @@ export class HookTable {
   }
 
   /** Calls the listeners one after another. Returns a promise only when one of them did. */
-  call<Name extends Exclude<HookName, 'onTrainBatchStart'>>(name: Name, ...args: HookArguments<Name>): Promise<void> | undefined {
+  call<Name extends Exclude<HookName, 'onTrainBatchStart'>>(
+    name: Name,
+    ...args: HookArguments<Name>
+  ): Promise<void> | undefined {
     const list = this.listeners[name];
     return list.length === 0 ? undefined : this.callFrom(list, name, args);
   }

@@ -6,9 +6,8 @@ import type { CheckpointData } from '../trainer/checkpointData.js';
 export const stages = ['fit', 'validate', 'test', 'predict'] as const;
 export type Stage = (typeof stages)[number];
 
-/** What a hook may return: nothing now, or nothing later. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook written without a return statement returns void
-export type HookResult = void | Promise<void>;
+/** What a hook may return: anything, which nobody reads; a promise is awaited. */
+export type HookResult = unknown;
 
 /** What `trainingStep` gave, as `onTrainBatchEnd` sees it: the detached loss (if any) and whatever else was returned with it. */
 export interface StepOutputs {
@@ -97,7 +96,8 @@ export type ModelModeHook =
   | 'onPredictModelEval';
 
 // The two checkpoint hooks are called where checkpoints are made and read, also outside of runs.
-type AllHooks = Omit<Required<ModuleHooks>, ModelModeHook | 'onSaveCheckpoint' | 'onLoadCheckpoint'> & CallbackOnlyHooks;
+type AllHooks = Omit<Required<ModuleHooks>, ModelModeHook | 'onSaveCheckpoint' | 'onLoadCheckpoint'> &
+  CallbackOnlyHooks;
 
 /** A hook that the loops call on callbacks and module alike. */
 export type HookName = keyof AllHooks;

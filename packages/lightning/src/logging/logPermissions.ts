@@ -63,7 +63,10 @@ export function logCadence(hook: string | null, name: string, options: LogOption
     );
   }
   if (!onStep && !onEpoch) {
-    throw new LightningError('LOG_OPTIONS', `'${name}' was logged with onStep and onEpoch both false, so it goes nowhere. Set one.`);
+    throw new LightningError(
+      'LOG_OPTIONS',
+      `'${name}' was logged with onStep and onEpoch both false, so it goes nowhere. Set one.`,
+    );
   }
   return { onStep, onEpoch };
 }

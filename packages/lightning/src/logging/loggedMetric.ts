@@ -83,7 +83,12 @@ export function metricAt(module: AnyLightningModule, path: string): Metric {
  *
  * @throws LightningError LOG_METRIC when it is not part of the module, so that nothing would move or reset it
  */
-export function metricPath(module: AnyLightningModule, metric: Metric, name: string, attribute: string | undefined): string {
+export function metricPath(
+  module: AnyLightningModule,
+  metric: Metric,
+  name: string,
+  attribute: string | undefined,
+): string {
   const found = metricsOf(module).find(([path, candidate]) => candidate === metric && (attribute ?? path) === path);
   if (found !== undefined) return found[0];
   throw new LightningError(

@@ -1,4 +1,4 @@
-import { inferenceMode, setGradEnabled, Tensor, tensor, zeros } from '@lightning-ts/torch';
+import { inferenceMode, setGradEnabled, type Tensor, tensor, zeros } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 
 /** How the values of an epoch become one. */

@@ -49,7 +49,13 @@ export interface EntryState extends ScalarState {
   metric_attribute: string | null;
 }
 
-const reductions: Readonly<Record<string, Reduction>> = { mean: 'mean', avg: 'mean', sum: 'sum', min: 'min', max: 'max' };
+const reductions: Readonly<Record<string, Reduction>> = {
+  mean: 'mean',
+  avg: 'mean',
+  sum: 'sum',
+  min: 'min',
+  max: 'max',
+};
 
 /** Reduces a value over all processes. */
 export type SyncValue = (value: Tensor, reduction: Reduction) => Tensor;
@@ -102,7 +108,9 @@ export class ResultStore {
   /** Takes in one logged value. */
   log(module: AnyLightningModule, name: string, value: LoggedValue, options: LogOptions): void {
     const { hook } = this.scope;
-    const entry = (hook === null ? undefined : this.byHook.get(hook)?.get(this.keyOf(name, options))) ?? this.add(module, name, value, options);
+    const entry =
+      (hook === null ? undefined : this.byHook.get(hook)?.get(this.keyOf(name, options))) ??
+      this.add(module, name, value, options);
     this.checkSameOptions(entry, options);
     entry.step = null;
     entry.epoch = null;
@@ -152,31 +160,34 @@ export class ResultStore {
   /** What has been gathered of the epoch so far, as a checkpoint keeps it. Metric objects keep their own state elsewhere. */
   stateDict(module: AnyLightningModule): EntryState[] {
     return this.entries.map((entry) => ({
-        hook: entry.hook,
-        name: entry.name,
-        dataloader_idx: entry.dataloaderIdx,
-        options: {
-          onStep: entry.onStep,
-          onEpoch: entry.onEpoch,
-          progBar: entry.progBar,
-          logger: entry.logger,
-          reduceFx: entry.reduceFx,
-          enableGraph: entry.enableGraph,
-          syncDist: entry.syncDist,
-          rankZeroOnly: entry.rankZeroOnly,
-          addDataloaderIdx: entry.addDataloaderIdx,
-        },
-        is_fresh: entry.isFresh,
-        metric_attribute:
-          entry.value instanceof LoggedMetric ? metricPath(module, entry.value.metric, entry.name, undefined) : null,
-        ...entry.value.state(),
-      }));
+      hook: entry.hook,
+      name: entry.name,
+      dataloader_idx: entry.dataloaderIdx,
+      options: {
+        onStep: entry.onStep,
+        onEpoch: entry.onEpoch,
+        progBar: entry.progBar,
+        logger: entry.logger,
+        reduceFx: entry.reduceFx,
+        enableGraph: entry.enableGraph,
+        syncDist: entry.syncDist,
+        rankZeroOnly: entry.rankZeroOnly,
+        addDataloaderIdx: entry.addDataloaderIdx,
+      },
+      is_fresh: entry.isFresh,
+      metric_attribute:
+        entry.value instanceof LoggedMetric ? metricPath(module, entry.value.metric, entry.name, undefined) : null,
+      ...entry.value.state(),
+    }));
   }
 
   /** Puts back what `stateDict` gave. Metrics must have their own states back already. */
   loadStateDict(states: readonly EntryState[], module: AnyLightningModule): void {
     for (const state of states) {
-      const options = state.options as Omit<Entry, 'hook' | 'name' | 'dataloaderIdx' | 'value' | 'isFresh' | 'step' | 'epoch'>;
+      const options = state.options as Omit<
+        Entry,
+        'hook' | 'name' | 'dataloaderIdx' | 'value' | 'isFresh' | 'step' | 'epoch'
+      >;
       const value =
         state.metric_attribute === null
           ? new LoggedScalar(state.name, options.onStep, options.onEpoch ? options.reduceFx : null, options.enableGraph)
@@ -232,7 +243,8 @@ export class ResultStore {
     }
     const enableGraph = options.enableGraph ?? false;
     if (value instanceof Metric) metricPath(module, value, name, options.metricAttribute);
-    else if (typeof value !== 'number' && typeof value !== 'boolean' && !(value instanceof Tensor)) throw wrongValue(name, value);
+    else if (typeof value !== 'number' && typeof value !== 'boolean' && !(value instanceof Tensor))
+      throw wrongValue(name, value);
     const entry: Entry = {
       hook: hook!,
       name,
@@ -290,7 +302,10 @@ export class ResultStore {
     if (!entry.onEpoch || entry.reduceFx !== 'mean') return 1;
     if (options.batchSize !== undefined) {
       if (options.batchSize > 0) return options.batchSize;
-      throw new LightningError('LOG_OPTIONS', `'${entry.name}' was logged with batchSize ${options.batchSize}. Use a number above 0.`);
+      throw new LightningError(
+        'LOG_OPTIONS',
+        `'${entry.name}' was logged with batchSize ${options.batchSize}. Use a number above 0.`,
+      );
     }
     if (this.batch === null) return 1;
     this.batchSize ??= batchSizeOf(this.batch);
@@ -314,13 +329,19 @@ export class ResultStore {
   }
 
   private synced(entry: Entry, value: Tensor): Tensor {
-    if (this.sync === null || !entry.syncDist || entry.rankZeroOnly || entry.value instanceof LoggedMetric) return value;
+    if (this.sync === null || !entry.syncDist || entry.rankZeroOnly || entry.value instanceof LoggedMetric)
+      return value;
     return this.sync(value, entry.reduceFx);
   }
 }
 
 function wrongValue(name: string, value: unknown): LightningError {
   const advice =
-    typeof value === 'object' && value !== null ? 'Log its entries one by one, or use logDict.' : 'Log a number, a tensor or a metric.';
-  return new LightningError('LOG_VALUE', `'${name}' was logged with ${describe(value)}, but a logged value is one number. ${advice}`);
+    typeof value === 'object' && value !== null
+      ? 'Log its entries one by one, or use logDict.'
+      : 'Log a number, a tensor or a metric.';
+  return new LightningError(
+    'LOG_VALUE',
+    `'${name}' was logged with ${describe(value)}, but a logged value is one number. ${advice}`,
+  );
 }

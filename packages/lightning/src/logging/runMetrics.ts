@@ -93,7 +93,8 @@ export class RunMetrics {
   /** The callbacks' view as a checkpoint keeps it. */
   stateDict(): Record<string, Record<string, Tensor>> {
     this.absorb();
-    const copy = (map: ReadonlyMap<string, Tensor>) => Object.fromEntries([...map].map(([name, value]) => [name, value.detach()]));
+    const copy = (map: ReadonlyMap<string, Tensor>) =>
+      Object.fromEntries([...map].map(([name, value]) => [name, value.detach()]));
     return { callback: copy(this.callback), logged: copy(this.logged), progress_bar: copy(this.progressBar) };
   }
 
@@ -116,7 +117,11 @@ export class RunMetrics {
   }
 }
 
-function sendToAll(loggers: readonly Logger[], row: Readonly<Record<string, number>>, step: number): Promise<void> | undefined {
+function sendToAll(
+  loggers: readonly Logger[],
+  row: Readonly<Record<string, number>>,
+  step: number,
+): Promise<void> | undefined {
   for (let index = 0; index < loggers.length; index += 1) {
     const logger = loggers[index]!;
     const pending = logger.logMetrics(row, step) ?? logger.save();

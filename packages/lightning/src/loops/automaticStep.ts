@@ -2,6 +2,7 @@ import { type Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import { isPromise } from '../hooks/hookTable.js';
 import type { StepOutputs } from '../hooks/trainerHooks.js';
+import { LightningModule } from '../module/lightningModule.js';
 import { count } from './progress.js';
 import type { FitRun, TrainStep } from './run.js';
 import { lossOf, stepOutputs } from './stepOutput.js';
@@ -28,7 +29,11 @@ export class AutomaticStep implements TrainStep {
   private closureRuns = 0;
   private isAsync: boolean;
 
+  /** Whether the module leaves the step to the optimizer, so that the call can be spared. */
+  private readonly stepsItself: boolean;
+
   constructor(private readonly run: Omit<FitRun, 'step'>) {
+    this.stepsItself = run.module.optimizerStep === LightningModule.prototype.optimizerStep;
     this.isAsync = run.module.trainingStep!.constructor.name === 'AsyncFunction';
   }
 
@@ -80,6 +85,7 @@ export class AutomaticStep implements TrainStep {
     const optimizer = optimizers[0];
     if (!closesWindow) strategy.withoutGradSync(closure);
     else if (optimizer === undefined) closure();
+    else if (this.stepsItself) optimizer.step(closure);
     else module.optimizerStep(progress.currentEpoch, this.batchIdx, optimizer, closure);
     if (this.closureRuns > 0) return;
     throw new LightningError(
@@ -99,7 +105,10 @@ export class AutomaticStep implements TrainStep {
   private forward(): unknown {
     const { module, precision, scope } = this.run;
     scope.hook = 'trainingStep';
-    const output = precision.runStep === undefined ? module.trainingStep!(this.batch, this.batchIdx) : precision.runStep(this.callStep);
+    const output =
+      precision.runStep === undefined
+        ? module.trainingStep!(this.batch, this.batchIdx)
+        : precision.runStep(this.callStep);
     if (!isPromise(output)) scope.hook = 'optimizerStep';
     return output;
   }

@@ -22,6 +22,8 @@ export interface CursorState {
   /** What it takes to start the epoch again and skip: the loader's state and the random state when it began. */
   start_state: unknown;
   start_rng: Tensor | null;
+  /** The random state before the batch that was taken ahead, from which it may be made. */
+  ahead_rng: Tensor | null;
 }
 
 /**
@@ -39,6 +41,7 @@ export class BatchCursor {
   private ending: unknown;
   private ahead: IteratorResult<unknown> | null = null;
   private stateBeforeAhead: unknown = null;
+  private rngBeforeAhead: Tensor | null = null;
   private startState: unknown = null;
   private startRng: Tensor | null = null;
   private isExhausted = false;
@@ -105,6 +108,7 @@ export class BatchCursor {
       state: isDone && isStateful(loader) ? (hasAhead ? this.stateBeforeAhead : loader.stateDict()) : null,
       start_state: this.startState,
       start_rng: this.startRng,
+      ahead_rng: isDone && hasAhead ? this.rngBeforeAhead : null,
     };
   }
 
@@ -127,7 +131,9 @@ export class BatchCursor {
       this.open();
     } else await this.replay(saved);
     this.batchIdx = saved.done - 1;
-    if (!saved.at_end && !this.isExact) await this.fetchAhead();
+    if (saved.at_end || this.isExact) return;
+    if (saved.ahead_rng !== null) setRngState(saved.ahead_rng);
+    await this.fetchAhead();
   }
 
   /** Starts the epoch again and skips what was done. */
@@ -230,6 +236,7 @@ export class BatchCursor {
 
   private fetchAhead(): Promise<void> | undefined {
     if (isStateful(this.loader)) this.stateBeforeAhead = this.loader.stateDict();
+    this.rngBeforeAhead = getRngState();
     const result = this.fetch();
     if (!isPromise(result)) {
       this.ahead = result;

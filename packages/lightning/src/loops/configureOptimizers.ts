@@ -79,17 +79,30 @@ class ConfigReader {
     if (!(optimizer instanceof Optimizer)) throw this.unknown(entry);
     const unknown = Object.keys(rest);
     if (unknown.length > 0) {
-      warn('OPTIMIZERS_KEYS', `${this.name}.configureOptimizers returned keys that nothing reads: ${unknown.join(', ')}.`);
+      warn(
+        'OPTIMIZERS_KEYS',
+        `${this.name}.configureOptimizers returned keys that nothing reads: ${unknown.join(', ')}.`,
+      );
     }
     this.optimizers.push(optimizer);
-    if (lrScheduler !== undefined && lrScheduler !== null) this.readScheduler(lrScheduler, isOnlyOne ? (monitor as string | null) : null);
+    if (lrScheduler !== undefined && lrScheduler !== null)
+      this.readScheduler(lrScheduler, isOnlyOne ? (monitor as string | null) : null);
   }
 
   private readScheduler(value: unknown, monitorBeside: string | null): void {
-    const { scheduler, interval = 'epoch', frequency = 1, strict = true, name = null, ...rest } = isPlainObject(value)
-      ? value
-      : { scheduler: value };
-    const { monitor = monitorBeside, reduceOnPlateau = scheduler instanceof ReduceLROnPlateau, ...unknown } = rest as {
+    const {
+      scheduler,
+      interval = 'epoch',
+      frequency = 1,
+      strict = true,
+      name = null,
+      ...rest
+    } = isPlainObject(value) ? value : { scheduler: value };
+    const {
+      monitor = monitorBeside,
+      reduceOnPlateau = scheduler instanceof ReduceLROnPlateau,
+      ...unknown
+    } = rest as {
       monitor?: string | null;
       reduceOnPlateau?: boolean;
     };
@@ -98,18 +111,25 @@ class ConfigReader {
     if (!isScheduler(scheduler)) {
       throw this.invalid(`scheduler is ${describe(scheduler)}, which lacks step, stateDict or loadStateDict`);
     }
-    if (interval !== 'epoch' && interval !== 'step') throw this.invalid(`interval is ${describe(interval)}; use 'epoch' or 'step'`);
+    if (interval !== 'epoch' && interval !== 'step')
+      throw this.invalid(`interval is ${describe(interval)}; use 'epoch' or 'step'`);
     if (!(Number.isInteger(frequency) && (frequency as number) > 0)) {
       throw this.invalid(`frequency is ${describe(frequency)}; use a whole number from 1 up`);
     }
     if (Object.keys(unknown).length > 0) {
-      warn('SCHEDULER_KEYS', `The scheduler entry of ${this.name} has keys that nothing reads: ${Object.keys(unknown).join(', ')}.`);
+      warn(
+        'SCHEDULER_KEYS',
+        `The scheduler entry of ${this.name} has keys that nothing reads: ${Object.keys(unknown).join(', ')}.`,
+      );
     }
     if (this.isAutomatic && reduceOnPlateau && typeof monitor !== 'string') {
       throw this.invalid(`${kind} needs the metric it watches. Add monitor: 'val_loss', or whatever you log`);
     }
     if (kind === 'OneCycleLR' && interval === 'epoch' && this.isAutomatic) {
-      warn('SCHEDULER_INTERVAL', `OneCycleLR counts optimizer steps, but ${this.name} steps it once an epoch. Add interval: 'step'.`);
+      warn(
+        'SCHEDULER_INTERVAL',
+        `OneCycleLR counts optimizer steps, but ${this.name} steps it once an epoch. Add interval: 'step'.`,
+      );
     }
     this.schedulers.push({
       scheduler: scheduling,
@@ -127,7 +147,10 @@ class ConfigReader {
   }
 
   private unknown(config: unknown): LightningError {
-    return new LightningError('OPTIMIZERS_INVALID', `${this.name}.configureOptimizers returned ${describe(config)}. ${forms}`);
+    return new LightningError(
+      'OPTIMIZERS_INVALID',
+      `${this.name}.configureOptimizers returned ${describe(config)}. ${forms}`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { isPromise } from '../hooks/hookTable.js';
-import { interrupted } from './interrupted.js';
 import { evaluationHooks } from './evaluationHooks.js';
+import { interrupted } from './interrupted.js';
 import { count } from './progress.js';
 import type { EvaluationRun } from './run.js';
 
@@ -16,7 +16,11 @@ export type AfterBatch = (output: unknown, dataloaderIdx: number) => Promise<voi
  * @param afterLoader called when a loader is done
  * @throws LightningError RUN_INTERRUPTED when a signal asks the run to end
  */
-export async function evaluateBatches(run: EvaluationRun, afterBatch: AfterBatch, afterLoader: (dataloaderIdx: number) => void): Promise<void> {
+export async function evaluateBatches(
+  run: EvaluationRun,
+  afterBatch: AfterBatch,
+  afterLoader: (dataloaderIdx: number) => void,
+): Promise<void> {
   const { breather, control, cursors, hooks, progress, results, resumeAt, scope, step, withoutGrad } = run;
   const names = evaluationHooks[run.stage];
   const position = run.position!;

@@ -11,12 +11,28 @@ import { setLoaderEpoch } from './trainData.js';
  * @returns the values logged for each loader, with those of the epoch's end in every one
  */
 export async function evaluationLoop(run: EvaluationRun): Promise<Record<string, number>[]> {
-  const { cursors, hooks, metrics, module, resumeAt } = run;
-  const results = run.results!;
-  const names = evaluationHooks[run.stage];
+  const { metrics, module, results } = run;
   const before = metrics.active;
   metrics.active = results;
   const leaveEvaluation = await enterEvaluation(module, run.stage);
+  let values: Record<string, number>[];
+  try {
+    values = await evaluate(run);
+  } finally {
+    // Also when a batch failed or a signal came: a model must not stay in evaluation mode unnoticed.
+    await leaveEvaluation();
+    metrics.active = before;
+  }
+  run.position = null;
+  run.resumeAt = null;
+  results!.reset();
+  return values;
+}
+
+async function evaluate(run: EvaluationRun): Promise<Record<string, number>[]> {
+  const { cursors, hooks, metrics, resumeAt } = run;
+  const results = run.results!;
+  const names = evaluationHooks[run.stage];
   // Where a run that was saved in here enters again; from the start otherwise.
   const from = resumeAt?.at ?? 'batches';
   run.position ??= { at: from, dataloaderIdx: resumeAt?.dataloader_idx ?? 0, batchIsDone: true };
@@ -25,7 +41,14 @@ export async function evaluationLoop(run: EvaluationRun): Promise<Record<string,
     for (const cursor of cursors) setLoaderEpoch(cursor.loader, run.rowPosition().epoch);
     await hooks.call(names.start);
     await hooks.call(names.epochStart);
-    await evaluateBatches(run, (_, dataloaderIdx) => sendStepRow(run, dataloaderIdx), (dataloaderIdx) => closeLoader(run, dataloaderIdx));
+    await evaluateBatches(
+      run,
+      (_, dataloaderIdx) => sendStepRow(run, dataloaderIdx),
+      (dataloaderIdx) => {
+        closeLoader(run, dataloaderIdx);
+        results.epochHasEnded = false;
+      },
+    );
     run.position.at = 'epochEnd';
     results.epochHasEnded = true;
     results.dataloaderIdx = null;
@@ -42,22 +65,14 @@ export async function evaluationLoop(run: EvaluationRun): Promise<Record<string,
     run.position.at = 'end';
     await hooks.call(names.end);
   }
-  await leaveEvaluation();
-  run.position = null;
-  run.resumeAt = null;
-  metrics.active = before;
-  const records = ofLoaders.map((values) => toNumbers(new Map([...values, ...ofEpoch])));
-  results.reset();
-  return records;
+  return ofLoaders.map((values) => toNumbers(new Map([...values, ...ofEpoch])));
 }
 
 /** The epoch's values of one loader, seen by callbacks from now on. */
 function closeLoader({ cursors, metrics, results }: EvaluationRun, dataloaderIdx: number): Map<string, Tensor> {
   results!.dataloaderIdx = cursors.length > 1 ? dataloaderIdx : null;
   results!.epochHasEnded = true;
-  const values = metrics.absorb();
-  results!.epochHasEnded = false;
-  return values;
+  return metrics.absorb();
 }
 
 /** Values that were logged with `onStep`, by the number of batches seen of this loader. */

@@ -1,6 +1,6 @@
 import { isPromise } from '../hooks/hookTable.js';
-import { isAccumulating, mustLeaveEpoch, stopReason } from './fitDecisions.js';
 import { closeEpoch, finishBatch, leaveEpoch } from './fitBoundaries.js';
+import { isAccumulating, mustLeaveEpoch, stopReason } from './fitDecisions.js';
 import { restoreInFlight } from './inFlight.js';
 import { interrupted } from './interrupted.js';
 import { count } from './progress.js';

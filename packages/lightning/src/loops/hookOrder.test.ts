@@ -6,7 +6,7 @@ import { Linear } from '@lightning-ts/torch/nn';
 import { SGD } from '@lightning-ts/torch/optim';
 import { describe, expect, test } from 'vitest';
 import { LightningModule } from '../module/lightningModule.js';
-import { recordModule, RecordingCallback } from '../testing/recordingCallback.js';
+import { RecordingCallback, recordModule } from '../testing/recordingCallback.js';
 import type { TrainerOptions } from '../trainer/options.js';
 import { Trainer } from '../trainer/trainer.js';
 
@@ -59,7 +59,8 @@ function recorded(model: Model, options: TrainerOptions = {}): { calls: string[]
 }
 
 /** Calls without the transfer hooks, which surround every batch alike. */
-const withoutTransfer = (calls: readonly string[]): string[] => calls.filter((call) => !/Transfer|transferBatch/.test(call));
+const withoutTransfer = (calls: readonly string[]): string[] =>
+  calls.filter((call) => !/Transfer|transferBatch/.test(call));
 
 const both = (name: string): string[] => [`C.${name}`, `M.${name}`];
 const setup = ['M.configureCallbacks', 'M.prepareData', ...both('setup'), 'M.configureModel'];

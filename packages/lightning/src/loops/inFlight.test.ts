@@ -5,28 +5,18 @@ import { Accuracy } from '@lightning-ts/metrics';
 import { Generator, manualSeed, randint, randn, type Tensor } from '@lightning-ts/torch';
 import { DataLoader, IterableDataset, TensorDataset } from '@lightning-ts/torch/data';
 import { CrossEntropyLoss, Dropout, Linear, ReLU, Sequential } from '@lightning-ts/torch/nn';
-import { Adam, SGD } from '@lightning-ts/torch/optim';
+import { Adam, type Optimizer, SGD } from '@lightning-ts/torch/optim';
 import { describe, expect, test } from 'vitest';
 import { Callback } from '../callbacks/callback.js';
-import { Logger } from '../loggers/logger.js';
 import { LightningModule } from '../module/lightningModule.js';
 import type { Loader } from '../module/loaderTypes.js';
+import { MemoryLogger } from '../testing/memoryLogger.js';
+import type { FitOptions } from '../trainer/entryOptions.js';
 import type { TrainerOptions } from '../trainer/options.js';
-import { type FitOptions, Trainer } from '../trainer/trainer.js';
+import { Trainer } from '../trainer/trainer.js';
 
 type Batch = [Tensor, Tensor];
 type Row = Record<string, number>;
-
-class MemoryLogger extends Logger {
-  readonly name = 'memory';
-  readonly version = 0;
-  readonly saveDir = null;
-  readonly rows: Row[] = [];
-  override logMetrics(metrics: Row, step: number): void {
-    this.rows.push({ ...metrics, step });
-  }
-  override logHyperparams(): void {}
-}
 
 class Classifier extends LightningModule<Batch> {
   net = new Sequential(new Linear(4, 8), new ReLU(), new Dropout(0.5), new Linear(8, 3));
@@ -52,7 +42,7 @@ class Classifier extends LightningModule<Batch> {
     this.log('val_loss', this.lossFn.forward(logits, y));
     this.log('val_acc', this.valAcc);
   }
-  override configureOptimizers(): Adam {
+  override configureOptimizers(): Optimizer {
     return new Adam(this.parameters(), { lr: 0.05 });
   }
 }
@@ -71,12 +61,18 @@ class ManualClassifier extends Classifier {
     this.log('loss', loss);
     return loss;
   }
-  override configureOptimizers(): SGD {
+  override configureOptimizers(): Optimizer {
     return new SGD(this.parameters(), { lr: 0.05, momentum: 0.9 });
   }
 }
 
-type Moment = 'onTrainBatchEnd' | 'onValidationBatchEnd' | 'onValidationEpochEnd' | 'onValidationEnd' | 'onTrainEpochEnd' | 'onTrainEpochStart';
+type Moment =
+  | 'onTrainBatchEnd'
+  | 'onValidationBatchEnd'
+  | 'onValidationEpochEnd'
+  | 'onValidationEnd'
+  | 'onTrainEpochEnd'
+  | 'onTrainEpochStart';
 
 /** Saves at the n-th time a hook is called. */
 class SaveAt extends Callback {
@@ -126,8 +122,14 @@ function newTrainer(logger: MemoryLogger, options: TrainerOptions, callbacks: Ca
 function stateOf(trainer: Trainer, model: Classifier): unknown {
   return {
     weights: [...model.stateDict()].map(([name, tensor]) => [name, [...tensor.toTypedArray()]]),
-    optimizer: JSON.stringify(trainer.optimizers.map((handle) => handle.stateDict()), (_, value: unknown) =>
-      value instanceof Map ? [...value] : typeof value === 'object' && value !== null && 'toTypedArray' in value ? [...(value as Tensor).toTypedArray()] : value,
+    optimizer: JSON.stringify(
+      trainer.optimizers.map((handle) => handle.stateDict()),
+      (_, value: unknown) =>
+        value instanceof Map
+          ? [...value]
+          : typeof value === 'object' && value !== null && 'toTypedArray' in value
+            ? [...(value as Tensor).toTypedArray()]
+            : value,
     ),
     globalStep: trainer.globalStep,
     currentEpoch: trainer.currentEpoch,
@@ -135,8 +137,13 @@ function stateOf(trainer: Trainer, model: Classifier): unknown {
 }
 
 /** Runs straight through with a save in between, then resumes from it in a run that knows nothing of the first. */
-async function compare({ model = () => new Classifier(), options = {}, loaders }: Scenario, moment: Moment, n: number): Promise<void> {
-  const path = join(folder, `${(files += 1)}.ckpt`);
+async function compare(
+  { model = () => new Classifier(), options = {}, loaders }: Scenario,
+  moment: Moment,
+  n: number,
+): Promise<void> {
+  files += 1;
+  const path = join(folder, `${files}.ckpt`);
   manualSeed(7);
   const logger = new MemoryLogger();
   const save = new SaveAt(moment, n, path, logger.rows);
@@ -187,7 +194,8 @@ describe('a resumed run does bit for bit what the saved run did next', () => {
   });
 
   test('while gradients accumulate', async () => {
-    for (const n of [1, 2, 3, 4, 5, 6, 7]) await compare({ ...usual, options: { accumulateGradBatches: 3 } }, 'onTrainBatchEnd', n);
+    for (const n of [1, 2, 3, 4, 5, 6, 7])
+      await compare({ ...usual, options: { accumulateGradBatches: 3 } }, 'onTrainBatchEnd', n);
   });
 
   test('in manual optimization, with gradients that live on between batches', async () => {
@@ -197,7 +205,11 @@ describe('a resumed run does bit for bit what the saved run did next', () => {
 
   test('with a loader that shuffles by a generator of its own', async () => {
     const loaders = (): FitOptions<Batch> => ({
-      trainDataloaders: new DataLoader(data, { batchSize: 5, shuffle: true, generator: new Generator().manualSeed(3) }) as Loader<Batch>,
+      trainDataloaders: new DataLoader(data, {
+        batchSize: 5,
+        shuffle: true,
+        generator: new Generator().manualSeed(3),
+      }) as Loader<Batch>,
       valDataloaders: ordered(),
     });
     for (const n of [2, 5, 7]) await compare({ loaders }, 'onTrainBatchEnd', n);
@@ -236,7 +248,9 @@ describe('a resumed run does bit for bit what the saved run did next', () => {
         for (let index = 0; index < 17; index += 1) yield [randn([4]), randint(0, 3, [])];
       }
     }
-    const loaders = (): FitOptions<Batch> => ({ trainDataloaders: new DataLoader(new Stream(), { batchSize: 4 }) as Loader<Batch> });
+    const loaders = (): FitOptions<Batch> => ({
+      trainDataloaders: new DataLoader(new Stream(), { batchSize: 4 }) as Loader<Batch>,
+    });
     for (const n of [1, 4, 5, 7]) await compare({ loaders }, 'onTrainBatchEnd', n);
     await compare({ loaders, options: { accumulateGradBatches: 2 } }, 'onTrainBatchEnd', 3);
   });

@@ -1,13 +1,13 @@
-import { getRngState, setRngState, Tensor } from '@lightning-ts/torch';
 import type { Metric } from '@lightning-ts/metrics';
+import { getRngState, setRngState, Tensor } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import { metricsOf } from '../logging/loggedMetric.js';
 import type { EntryState } from '../logging/resultStore.js';
 import type { CursorState } from './batchCursor.js';
 import { isAccumulating } from './fitDecisions.js';
 import type { FitPhase } from './progress.js';
-import { setLoaderEpoch } from './trainData.js';
 import type { FitRun, SavedEvaluationPosition } from './run.js';
+import { setLoaderEpoch } from './trainData.js';
 
 /**
  * Everything of a run that the reference's checkpoint has no place for and that decides what comes next. With it, a run that
@@ -53,6 +53,7 @@ export async function restoreInFlight(run: FitRun, saved: InFlight): Promise<voi
   const { data, evaluation, metrics, module, progress, results } = run;
   run.resumeFrom = null;
   progress.phase = saved.phase;
+  if (saved.phase === 'batch') progress.forgetOpenBatch();
   const { cursor } = data;
   setLoaderEpoch(cursor.loader, progress.currentEpoch);
   if (saved.phase === 'epochStart') cursor.restoreBetweenEpochs(saved.train_loader);
@@ -85,7 +86,10 @@ function captureEvaluation({ evaluation, module }: FitRun): InFlight['validation
   };
 }
 
-async function restoreEvaluation({ evaluation, module }: FitRun, saved: NonNullable<InFlight['validation']>): Promise<void> {
+async function restoreEvaluation(
+  { evaluation, module }: FitRun,
+  saved: NonNullable<InFlight['validation']>,
+): Promise<void> {
   evaluation!.resumeAt = saved;
   evaluation!.results!.loadStateDict(saved.results, module);
   const cursor = evaluation!.cursors[saved.dataloader_idx];
@@ -95,7 +99,8 @@ async function restoreEvaluation({ evaluation, module }: FitRun, saved: NonNulla
 function captureMetrics({ module }: FitRun): InFlight['metric_states'] {
   const states: InFlight['metric_states'] = {};
   for (const [path, metric] of metricsOf(module)) {
-    if (metric.updateCount > 0) states[path] = { updates: metric.updateCount, states: Object.fromEntries(metric.takeStates()) };
+    if (metric.updateCount > 0)
+      states[path] = { updates: metric.updateCount, states: Object.fromEntries(metric.takeStates()) };
   }
   return states;
 }
@@ -111,7 +116,9 @@ function restoreMetrics({ module }: FitRun, saved: InFlight['metric_states']): v
       );
     }
     const { device } = module;
-    const moved = Object.entries(states).map(([name, value]) => [name, value instanceof Tensor ? value.to(device) : value] as const);
+    const moved = Object.entries(states).map(
+      ([name, value]) => [name, value instanceof Tensor ? value.to(device) : value] as const,
+    );
     metric.putStates(new Map(moved) as ReturnType<Metric['takeStates']>, updates);
   }
 }
@@ -119,7 +126,8 @@ function restoreMetrics({ module }: FitRun, saved: InFlight['metric_states']): v
 /** Gradients matter while an accumulation window is open, and always where the user decides when they are cleared. */
 function captureGradients(run: FitRun, batchIsDone: boolean): Record<string, Tensor> | null {
   const { batchIdx, isLast } = run.data.cursor;
-  const isOpen = batchIsDone && batchIdx >= 0 && run.progress.phase !== 'epochStart' && isAccumulating(run, batchIdx, isLast);
+  const isOpen =
+    batchIsDone && batchIdx >= 0 && run.progress.phase !== 'epochStart' && isAccumulating(run, batchIdx, isLast);
   if (run.module.automaticOptimization && !isOpen) return null;
   const gradients: Record<string, Tensor> = {};
   for (const [name, parameter] of run.module.namedParameters()) {

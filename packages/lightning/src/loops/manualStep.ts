@@ -38,7 +38,7 @@ export class ManualStep implements TrainStep {
 }
 
 /** `manualBackward`: backward with its hooks. @throws LightningError OPTIMIZATION_MODE in automatic mode */
-export function manualBackward(run: FitRun, loss: Tensor, options: BackwardOptions): void {
+export function manualBackward(run: FitRun, loss: Tensor, options?: BackwardOptions): void {
   const { hooks, module, strategy } = run;
   if (module.automaticOptimization) {
     throw new LightningError(

@@ -1,7 +1,11 @@
 import type { LightningModule } from '../module/lightningModule.js';
 import type { EvaluationStage } from './run.js';
 
-const evalHooks = { validate: 'onValidationModelEval', test: 'onTestModelEval', predict: 'onPredictModelEval' } as const;
+const evalHooks = {
+  validate: 'onValidationModelEval',
+  test: 'onTestModelEval',
+  predict: 'onPredictModelEval',
+} as const;
 const trainHooks = { validate: 'onValidationModelTrain', test: 'onTestModelTrain', predict: null } as const;
 
 /**

@@ -17,15 +17,18 @@ export async function predictionLoop(run: EvaluationRun, keeps: boolean): Promis
   const outputs: unknown[][] = cursors.map(() => []);
   const leaveEvaluation = await enterEvaluation(module, run.stage);
   run.position = { at: 'batches', dataloaderIdx: 0, batchIsDone: true };
-  await hooks.call(names.start);
-  await hooks.call(names.epochStart);
   const keep = (output: unknown, dataloaderIdx: number): undefined => {
     if (keeps) outputs[dataloaderIdx]!.push(onCpu(output, run));
   };
-  await evaluateBatches(run, keep, () => {});
-  await hooks.call(names.epochEnd);
-  await hooks.call(names.end);
-  await leaveEvaluation();
+  try {
+    await hooks.call(names.start);
+    await hooks.call(names.epochStart);
+    await evaluateBatches(run, keep, () => {});
+    await hooks.call(names.epochEnd);
+    await hooks.call(names.end);
+  } finally {
+    await leaveEvaluation();
+  }
   run.position = null;
   return outputs;
 }

@@ -21,7 +21,10 @@ type Phases2 = { ready: number; completed: number };
 type Phases3 = Phases2 & { started: number };
 type Phases4 = Phases3 & { processed: number };
 
-const two = (): TotalAndCurrent<Phases2> => ({ total: { ready: 0, completed: 0 }, current: { ready: 0, completed: 0 } });
+const two = (): TotalAndCurrent<Phases2> => ({
+  total: { ready: 0, completed: 0 },
+  current: { ready: 0, completed: 0 },
+});
 const three = (): TotalAndCurrent<Phases3> => ({
   total: { ready: 0, started: 0, completed: 0 },
   current: { ready: 0, started: 0, completed: 0 },
@@ -100,6 +103,17 @@ export class FitProgress {
     if (this.epoch.current.ready === this.epoch.current.completed) count(this.epoch, 'ready');
   }
 
+  /** Takes back what was counted of a batch that was not done: it is run again. */
+  forgetOpenBatch(): void {
+    for (const { current, total } of [this.batch, this.optimizerStep, this.zeroGrad] as TotalAndCurrent[]) {
+      for (const counts of [total, current]) {
+        counts.ready = counts.completed;
+        if (counts.started !== undefined) counts.started = counts.completed;
+        if (counts.processed !== undefined) counts.processed = counts.completed;
+      }
+    }
+  }
+
   /** The `fit_loop` entry of a checkpoint: a flat record with dotted keys. */
   stateDict(): Record<string, unknown> {
     const validation = this.validation.stateDict();
@@ -148,5 +162,6 @@ function assign(target: TotalAndCurrent & { is_last_batch?: boolean }, source: u
       if (typeof value === 'number') target[part][phase] = value;
     }
   }
-  if (target.is_last_batch !== undefined && typeof given.is_last_batch === 'boolean') target.is_last_batch = given.is_last_batch;
+  if (target.is_last_batch !== undefined && typeof given.is_last_batch === 'boolean')
+    target.is_last_batch = given.is_last_batch;
 }

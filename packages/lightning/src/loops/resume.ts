@@ -10,29 +10,35 @@ import type { FitRun } from './run.js';
 export function inferPhase(run: FitRun): InFlight {
   const { batch, epoch, validation } = run.progress;
   const phase = phaseFromCounters(run);
-  const hasBatchEnded = phase === 'batchEnd' && batch.current.completed < batch.current.processed;
-  const done = batch.current.completed + (hasBatchEnded ? 1 : 0);
-  if (phase !== 'epochStart') {
-    // What was begun and not done is done again.
-    const { current, total } = batch;
-    total.ready = total.ready - current.ready + done;
-    current.ready = done;
-    total.started = total.ready;
-    total.processed = total.ready;
-    total.completed = hasBatchEnded ? total.ready - 1 : total.ready;
-    Object.assign(current, { started: done, processed: done, completed: hasBatchEnded ? done - 1 : done });
+  // A batch whose end hooks were running is done; the loop counts it when it goes on.
+  const done = batch.current.completed + (phase === 'batchEnd' ? 1 : 0);
+  const isAtEnd = batch.is_last_batch && batch.current.ready === done;
+  if (phase === 'epochStart') {
+    epoch.current.ready = epoch.current.completed;
+    epoch.current.started = epoch.current.completed;
+    epoch.current.processed = epoch.current.completed;
+  } else if (phase === 'batchDone') run.progress.forgetOpenBatch();
+  if (phase !== 'epochStart' && !isAtEnd) {
     warn(
       'RESUME_POSITION',
-      `The checkpoint was saved inside epoch ${epoch.current.completed} by another program. Its first ${done} batches are read and ` +
-        'skipped; shuffling and dropout draw other random numbers than they would have.',
+      `The checkpoint was saved inside epoch ${epoch.current.completed} by another program. The first ${done} batches of the epoch are ` +
+        'read and skipped; shuffling and dropout draw other random numbers than they would have.',
     );
-  } else epoch.current.ready = epoch.current.started = epoch.current.processed = epoch.current.completed;
+  }
   validation.batch.is_last_batch = false;
   return {
     phase,
     rng: { cpu: getRngState() },
-    train_loader: { done, at_end: batch.is_last_batch, state: null, start_state: null, start_rng: null },
-    validation: phase === 'validation' ? { at: 'end', dataloader_idx: 0, cursor: null, results: [], seen_batches: [] } : null,
+    train_loader: {
+      done,
+      at_end: isAtEnd,
+      state: null,
+      start_state: null,
+      start_rng: null,
+      ahead_rng: null,
+    },
+    validation:
+      phase === 'validation' ? { at: 'end', dataloader_idx: 0, cursor: null, results: [], seen_batches: [] } : null,
     seen_batches: [],
     results: [],
     epoch_has_ended: false,

@@ -36,7 +36,8 @@ export class SchedulerList {
     if (configs.length === 0) return;
     const done = interval === 'step' ? progress.globalStep : progress.currentEpoch + 1;
     for (const config of configs) {
-      if (config.interval !== interval || config.reduceOnPlateau !== onPlateau || done % config.frequency !== 0) continue;
+      if (config.interval !== interval || config.reduceOnPlateau !== onPlateau || done % config.frequency !== 0)
+        continue;
       if (!onPlateau) this.stepOne(config, null);
       else this.stepOnPlateau(config);
     }
@@ -51,7 +52,8 @@ export class SchedulerList {
       return;
     }
     const names = Object.keys(available);
-    const known = names.length === 0 ? 'Nothing was logged.' : `Logged so far: ${names.map((name) => `'${name}'`).join(', ')}.`;
+    const known =
+      names.length === 0 ? 'Nothing was logged.' : `Logged so far: ${names.map((name) => `'${name}'`).join(', ')}.`;
     const message =
       `${config.scheduler.constructor.name} watches '${monitor}', which is not there when it is due. ${known} Log it, change ` +
       'monitor, or set strict: false on the scheduler to skip it.';

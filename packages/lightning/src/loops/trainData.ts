@@ -51,7 +51,10 @@ interface TakesEpoch {
 
 /** Tells the samplers of a loader which epoch it is. */
 export function setLoaderEpoch(loader: unknown, epoch: number): void {
-  const { sampler, batchSampler } = loader as { sampler?: TakesEpoch; batchSampler?: TakesEpoch & { sampler?: TakesEpoch } };
+  const { sampler, batchSampler } = loader as {
+    sampler?: TakesEpoch;
+    batchSampler?: TakesEpoch & { sampler?: TakesEpoch };
+  };
   const all = new Set([loader as TakesEpoch, sampler, batchSampler, batchSampler?.sampler]);
   for (const one of all) if (typeof one?.setEpoch === 'function') one.setEpoch(epoch);
 }

@@ -1,5 +1,8 @@
 /** How often to validate inside an epoch: after a number of batches, at a part of the epoch, or after some time. */
-export type CheckInterval = { readonly batches: number } | { readonly fraction: number } | { readonly milliseconds: number };
+export type CheckInterval =
+  | { readonly batches: number }
+  | { readonly fraction: number }
+  | { readonly milliseconds: number };
 
 /** Decides after each training batch whether validation is due, and runs it. */
 export class ValidationSchedule {

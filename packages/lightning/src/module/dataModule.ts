@@ -21,6 +21,7 @@ export interface DatasetChoices<Sample> {
  * Everything about the data of a run in one place: getting it, splitting it, and making loaders of it. Write the hooks you
  * need; each entry point asks for its own loaders after `setup(stage)`.
  */
+// biome-ignore lint/correctness/noUnusedVariables: the interface below uses them
 export class LightningDataModule<Batch = unknown, HParams extends object = Record<string, unknown>> {
   /** The saved hyperparameters; empty until `saveHyperparameters` is called. */
   get hparams(): HParams {
@@ -56,7 +57,10 @@ export class LightningDataModule<Batch = unknown, HParams extends object = Recor
   static fromDatasets<Sample>(choices: DatasetChoices<Sample>): LightningDataModule {
     const { batchSize = 1 } = choices;
     const module = new LightningDataModule();
-    const add = (name: 'trainDataloader' | 'valDataloader' | 'testDataloader' | 'predictDataloader', data?: Dataset<Sample>) => {
+    const add = (
+      name: 'trainDataloader' | 'valDataloader' | 'testDataloader' | 'predictDataloader',
+      data?: Dataset<Sample>,
+    ) => {
       if (data === undefined) return;
       module[name] = () => new DataLoader(data, { batchSize, shuffle: name === 'trainDataloader' }) as Loader<unknown>;
     };
@@ -69,6 +73,7 @@ export class LightningDataModule<Batch = unknown, HParams extends object = Recor
 }
 
 /** The hooks a data module may have. */
+// biome-ignore lint/correctness/noUnusedVariables: merging with the class needs the same type parameters
 export interface LightningDataModule<Batch, HParams> {
   /** Downloads and the like: runs once, before `setup`, and must not set state. */
   prepareData?(): void | Promise<void>;

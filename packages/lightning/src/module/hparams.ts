@@ -37,7 +37,11 @@ export function hparamsOf(owner: object): HparamsRecord {
  *
  * @throws LightningError HPARAMS_INVALID when `options` is not a plain object
  */
-export function addHyperparameters(owner: object, options: object, { ignore = [], logger = true }: SaveHyperparametersOptions): void {
+export function addHyperparameters(
+  owner: object,
+  options: object,
+  { ignore = [], logger = true }: SaveHyperparametersOptions,
+): void {
   if (!isPlainObject(options)) {
     throw new LightningError(
       'HPARAMS_INVALID',
@@ -137,13 +141,16 @@ export function copyPlain(value: unknown): unknown {
 
 /** A few words that say what a value is, for error messages. */
 export function describe(value: unknown): string {
-  if (value === null || value === undefined || typeof value === 'boolean' || typeof value === 'number') return String(value);
+  if (value === null || value === undefined || typeof value === 'boolean' || typeof value === 'number')
+    return String(value);
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'function') return `the function ${value.name || '(unnamed)'}`;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (isPlainObject(value)) {
     const keys = Object.keys(value);
-    return keys.length === 0 ? 'an empty object' : `an object with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
+    return keys.length === 0
+      ? 'an empty object'
+      : `an object with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
   }
   return typeof value === 'object' ? `an instance of ${value.constructor.name}` : `a ${typeof value}`;
 }

@@ -32,6 +32,7 @@ export type GradientClipAlgorithm = 'norm' | 'value';
  * @typeParam Batch what the loaders yield
  * @typeParam HParams the constructor's options, typed in `this.hparams`
  */
+// biome-ignore lint/correctness/noUnusedVariables: the interface below uses them
 export class LightningModule<Batch = unknown, HParams extends object = Record<string, unknown>> extends Module {
   /** Set to false in the constructor to call `manualBackward` and `step` yourself in `trainingStep`. */
   automaticOptimization = true;
@@ -156,7 +157,7 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
   }
 
   /** Backward in manual optimization, with its hooks. @throws LightningError OPTIMIZATION_MODE in automatic mode */
-  manualBackward(loss: Tensor, options: BackwardOptions = {}): void {
+  manualBackward(loss: Tensor, options?: BackwardOptions): void {
     this.context('manualBackward').manualBackward(loss, options);
   }
 
@@ -186,9 +187,9 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
   }
 
   /** Computes the gradients of `loss`. Override to change how. */
-  backward(loss: Tensor, options: BackwardOptions = {}): void {
-    const { gradient, ...rest } = options;
-    loss.backward(gradient, rest);
+  backward(loss: Tensor, options?: BackwardOptions): void {
+    if (options === undefined) loss.backward();
+    else loss.backward(options.gradient, { retainGraph: options.retainGraph, createGraph: options.createGraph });
   }
 
   /** Steps the optimizer; `closure` computes the loss and its gradients and has to run. Override to step differently. */
@@ -245,12 +246,15 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
    * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID
    */
   static async loadFromCheckpoint<Model extends AnyLightningModule, Options>(
-    this: new (options: Options) => Model,
+    this: new (
+      options: Options,
+    ) => Model,
     path: string,
     overrides: Partial<NonNullable<NoInfer<Options>>> & LoadFromCheckpointOptions = {} as never,
   ): Promise<Model> {
     // Loaded on demand: a module that is only built and called does not need the file reader.
     const { loadModuleFromCheckpoint } = await import('./loadFromCheckpoint.js');
+    // biome-ignore lint/complexity/noThisInStatic: the subclass it is called on is what has to be built
     return loadModuleFromCheckpoint(this as never, path, overrides);
   }
 
@@ -269,6 +273,7 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
 export type AnyLightningModule = LightningModule<unknown, object>;
 
 /** The steps and hooks a module may have. */
+// biome-ignore lint/correctness/noUnusedVariables: merging with the class needs the same type parameters
 export interface LightningModule<Batch, HParams> extends ModuleHooks<Batch> {
   trainingStep?(batch: Batch, batchIdx: number): StepOutput | Promise<StepOutput>;
   validationStep?(batch: Batch, batchIdx: number, dataloaderIdx: number): unknown;

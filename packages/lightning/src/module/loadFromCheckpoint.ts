@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { Tensor, warn } from '@lightning-ts/torch';
+import { type Tensor, warn } from '@lightning-ts/torch';
 import { load, type MapLocation } from '@lightning-ts/torch/serialize';
 import { LightningError } from '../errors.js';
 import { describe, fromStored, isPlainObject } from './hparams.js';
@@ -32,7 +32,8 @@ export async function readCheckpoint(path: string, mapLocation: MapLocation = 'c
     const { state_dict } = content;
     if (state_dict instanceof Map) return content as ReadCheckpoint;
     // An empty state dict, or one that Python held in a plain dict.
-    if (isPlainObject(state_dict)) return { ...content, state_dict: new Map(Object.entries(state_dict) as [string, Tensor][]) };
+    if (isPlainObject(state_dict))
+      return { ...content, state_dict: new Map(Object.entries(state_dict) as [string, Tensor][]) };
   }
   throw new LightningError(
     'CHECKPOINT_INVALID',
@@ -73,7 +74,12 @@ export async function loadModuleFromCheckpoint<Model extends AnyLightningModule>
  *
  * @throws LightningError CHECKPOINT_INVALID when they do not fit
  */
-export function loadWeights(module: AnyLightningModule, checkpoint: ReadCheckpoint, path: string, strict: boolean): void {
+export function loadWeights(
+  module: AnyLightningModule,
+  checkpoint: ReadCheckpoint,
+  path: string,
+  strict: boolean,
+): void {
   if (checkpoint.state_dict.size === 0) {
     warn('CHECKPOINT_EMPTY', `The checkpoint '${path}' has an empty state_dict: no weights were loaded.`);
   }

@@ -1,8 +1,8 @@
 import type { Device, Tensor } from '@lightning-ts/torch';
 import type { Optimizer } from '@lightning-ts/torch/optim';
+import type { Logger } from '../loggers/logger.js';
 import type { LightningOptimizer } from '../loops/lightningOptimizer.js';
 import type { SchedulerConfig } from '../loops/schedulers.js';
-import type { Logger } from '../loggers/logger.js';
 import type { Trainer } from '../trainer/trainer.js';
 import type { AnyLightningModule } from './lightningModule.js';
 import type { LoggedValue, LogOptions } from './log.js';

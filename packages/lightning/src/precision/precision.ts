@@ -1,7 +1,7 @@
 import type { Closure, Optimizer } from '@lightning-ts/torch/optim';
 import { LightningError } from '../errors.js';
-import type { LightningModule } from '../module/lightningModule.js';
 import { describe } from '../module/hparams.js';
+import type { LightningModule } from '../module/lightningModule.js';
 
 /** The numeric precisions that can be asked for. */
 export type PrecisionName = '32-true' | '64-true';
@@ -26,7 +26,16 @@ export interface Precision {
   loadStateDict?(state: Record<string, unknown>): void;
 }
 
-const later = ['16-true', 'bf16-true', '16-mixed', 'bf16-mixed', 'transformer-engine', 'transformer-engine-float16', '16', 'bf16'];
+const later = [
+  '16-true',
+  'bf16-true',
+  '16-mixed',
+  'bf16-mixed',
+  'transformer-engine',
+  'transformer-engine-float16',
+  '16',
+  'bf16',
+];
 
 /**
  * The canonical name of a precision.
@@ -43,5 +52,8 @@ export function precisionName(option: unknown): PrecisionName {
       `precision '${text}' is not available in this version. Use '32-true' (the default) or '64-true'.`,
     );
   }
-  throw new LightningError('OPTION_INVALID', `precision is ${describe(option)}. Use '32-true' (the default) or '64-true'.`);
+  throw new LightningError(
+    'OPTION_INVALID',
+    `precision is ${describe(option)}. Use '32-true' (the default) or '64-true'.`,
+  );
 }

@@ -1,4 +1,4 @@
-import { type Device, Tensor } from '@lightning-ts/torch';
+import type { Device, Tensor } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { BackwardOptions } from '../module/moduleContext.js';
@@ -15,7 +15,13 @@ export class SingleDeviceStrategy implements Strategy {
   readonly isGlobalZero = true;
   private connected: LightningModule | null = null;
 
-  constructor(readonly rootDevice: Device) {}
+  /** `device` may be a function: which devices there are is known only with libtorch loaded, which takes a while. */
+  constructor(private device: Device | (() => Device)) {}
+
+  get rootDevice(): Device {
+    if (typeof this.device === 'function') this.device = this.device();
+    return this.device;
+  }
 
   get module(): LightningModule | null {
     return this.connected;
@@ -28,7 +34,8 @@ export class SingleDeviceStrategy implements Strategy {
   async setupEnvironment(): Promise<void> {}
 
   async setup(): Promise<void> {
-    if (this.connected === null) throw new LightningError('MODEL_MISSING', 'The strategy has no module. Call connect(module) first.');
+    if (this.connected === null)
+      throw new LightningError('MODEL_MISSING', 'The strategy has no module. Call connect(module) first.');
     this.connected.to(this.rootDevice);
   }
 

@@ -43,7 +43,9 @@ export interface Style {
 const controlSequence = '\u001b[';
 
 function wrap(open: string, close: string, enabled: boolean): (text: string) => string {
-  return enabled ? (text) => (text === '' ? '' : `${controlSequence}${open}m${text}${controlSequence}${close}m`) : (text) => text;
+  return enabled
+    ? (text) => (text === '' ? '' : `${controlSequence}${open}m${text}${controlSequence}${close}m`)
+    : (text) => text;
 }
 
 /** Builds the colour functions. @param enabled as {@link supportsColor} says for the stream in use */

@@ -2,8 +2,8 @@ import { randn, type Tensor } from '@lightning-ts/torch';
 import { DataLoader } from '@lightning-ts/torch/data';
 import { Linear } from '@lightning-ts/torch/nn';
 import { SGD } from '@lightning-ts/torch/optim';
-import type { EvaluationLoaders, Loader } from '../module/loaderTypes.js';
 import { LightningModule, type StepOutput } from '../module/lightningModule.js';
+import type { EvaluationLoaders, Loader } from '../module/loaderTypes.js';
 import type { OptimizersConfig } from '../module/optimizersConfig.js';
 
 /** Random vectors: `length` rows of `size` numbers. */

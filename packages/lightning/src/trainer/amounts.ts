@@ -1,7 +1,7 @@
+import { parseDuration } from '../callbacks/duration.js';
 import { LightningError } from '../errors.js';
 import { percent, type ResolvedAmount } from '../loops/limits.js';
 import type { CheckInterval } from '../loops/validationSchedule.js';
-import { parseDuration } from '../callbacks/duration.js';
 import { describe, isPlainObject } from '../module/hparams.js';
 import type { Amount, TrainerOptions } from './options.js';
 
@@ -22,7 +22,9 @@ export function resolveAmount(value: Amount, option: string): ResolvedAmount {
 /** Reads an interval between two validations: an amount, where a bare 1 is once an epoch, or a time span. */
 export function resolveCheckInterval(value: NonNullable<TrainerOptions['valCheckInterval']>): CheckInterval {
   if (value === 1) return { fraction: 1 };
-  const isTime = (typeof value === 'string' && value.includes(':')) || (isPlainObject(value) && !('batches' in value || 'fraction' in value));
+  const isTime =
+    (typeof value === 'string' && value.includes(':')) ||
+    (isPlainObject(value) && !('batches' in value || 'fraction' in value));
   if (isTime) {
     const milliseconds = parseDuration(value as Parameters<typeof parseDuration>[0], 'valCheckInterval');
     if (milliseconds > 0) return { milliseconds };
@@ -30,7 +32,10 @@ export function resolveCheckInterval(value: NonNullable<TrainerOptions['valCheck
     const read = readAmount(value as Amount);
     if (read !== null && amountSize(read) > 0) return read;
   }
-  throw new LightningError('OPTION_INVALID', `valCheckInterval is ${describe(value)}. ${forms} A time span is 'DD:HH:MM:SS' or { minutes: 5 }.`);
+  throw new LightningError(
+    'OPTION_INVALID',
+    `valCheckInterval is ${describe(value)}. ${forms} A time span is 'DD:HH:MM:SS' or { minutes: 5 }.`,
+  );
 }
 
 function readAmount(value: unknown): ResolvedAmount | null {

@@ -16,8 +16,12 @@ import type { ResolvedOptions } from './resolveOptions.js';
  */
 export function callbackList(options: ResolvedOptions): Callback[] {
   const list = [...options.callbacks];
-  const has = (kind: abstract new (...args: never[]) => Callback): boolean => list.some((callback) => callback instanceof kind);
-  refuse(has(ModelCheckpoint) && !options.enableCheckpointing, 'enableCheckpointing is false, but a ModelCheckpoint is given');
+  const has = (kind: abstract new (...args: never[]) => Callback): boolean =>
+    list.some((callback) => callback instanceof kind);
+  refuse(
+    has(ModelCheckpoint) && !options.enableCheckpointing,
+    'enableCheckpointing is false, but a ModelCheckpoint is given',
+  );
   refuse(has(ProgressBar) && !options.enableProgressBar, 'enableProgressBar is false, but a ProgressBar is given');
   const bars = list.filter((callback) => callback instanceof ProgressBar);
   refuse(bars.length > 1, `callbacks has ${bars.length} progress bars, but there is one screen`);

@@ -8,8 +8,8 @@ import { inferPhase } from '../loops/resume.js';
 import type { FitRun } from '../loops/run.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import { hparamsOf, isPlainObject, toStored } from '../module/hparams.js';
-import { loadWeights, type ReadCheckpoint } from '../module/loadFromCheckpoint.js';
 import type { LightningModule } from '../module/lightningModule.js';
+import { loadWeights, type ReadCheckpoint } from '../module/loadFromCheckpoint.js';
 import type { CheckpointData } from './checkpointData.js';
 import type { Session } from './session.js';
 import type { Trainer } from './trainer.js';
@@ -48,14 +48,16 @@ export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: bo
     checkpoint.optimizer_states = fit === null ? [] : optimizerStates(fit);
     checkpoint.lr_schedulers = fit === null ? [] : fit.schedulers.configs.map(({ scheduler }) => scheduler.stateDict());
     const { precision } = fit ?? {};
-    if (precision?.stateKey !== undefined && precision.stateDict !== undefined) checkpoint[precision.stateKey] = precision.stateDict();
+    if (precision?.stateKey !== undefined && precision.stateDict !== undefined)
+      checkpoint[precision.stateKey] = precision.stateDict();
     if (fit !== null) ours.in_flight = fit.cutOff ?? captureInFlight(fit);
   }
   addHyperparameters(checkpoint, ours, module, dataModule);
   const dataState = dataModule?.stateDict() ?? {};
   if (dataModule !== null && Object.keys(dataState).length > 0) checkpoint[dataModule.constructor.name] = dataState;
   checkpoint.lightning_ts = ours;
-  if (!weightsOnly) for (const callback of trainer.callbacks) await callback.onSaveCheckpoint?.(trainer, module, checkpoint);
+  if (!weightsOnly)
+    for (const callback of trainer.callbacks) await callback.onSaveCheckpoint?.(trainer, module, checkpoint);
   await module.onSaveCheckpoint?.(checkpoint);
   return checkpoint;
 }
@@ -91,7 +93,12 @@ function addHyperparameters(
   module: LightningModule,
   dataModule: LightningDataModule | null,
 ): void {
-  const add = (owner: object, prefix: 'hparams_name' | 'datamodule_hparams_name', key: 'hyper_parameters' | 'datamodule_hyper_parameters', namesKey: string) => {
+  const add = (
+    owner: object,
+    prefix: 'hparams_name' | 'datamodule_hparams_name',
+    key: 'hyper_parameters' | 'datamodule_hyper_parameters',
+    namesKey: string,
+  ) => {
     const { dropped, names, stored } = toStored(hparamsOf(owner).values);
     for (const name of dropped) {
       warn(
@@ -106,7 +113,8 @@ function addHyperparameters(
     ours[namesKey] = names;
   };
   add(module, 'hparams_name', 'hyper_parameters', 'hparams_names');
-  if (dataModule !== null) add(dataModule, 'datamodule_hparams_name', 'datamodule_hyper_parameters', 'datamodule_hparams_names');
+  if (dataModule !== null)
+    add(dataModule, 'datamodule_hparams_name', 'datamodule_hyper_parameters', 'datamodule_hparams_names');
 }
 
 /** Puts the weights, the data module's state and, for training, the callbacks' states back. */
@@ -127,7 +135,10 @@ export async function restoreModule(session: Session, checkpoint: ReadCheckpoint
     callback.loadStateDict(state);
   }
   if (unused.size > 0) {
-    warn('CALLBACK_STATE_UNUSED', `The checkpoint has states of callbacks that this Trainer does not have: ${[...unused].join(', ')}.`);
+    warn(
+      'CALLBACK_STATE_UNUSED',
+      `The checkpoint has states of callbacks that this Trainer does not have: ${[...unused].join(', ')}.`,
+    );
   }
 }
 
@@ -154,8 +165,8 @@ export function restoreFit(run: FitRun, checkpoint: ReadCheckpoint, path: string
         `${optimizers.length} and ${schedulers.configs.length}. Configure them as they were.`,
     );
   }
-  optimizers.forEach((handle, index) => handle.loadStateDict(saved[index] as OptimizerState));
-  schedulers.configs.forEach(({ scheduler }, index) => scheduler.loadStateDict(lr_schedulers[index]));
+  for (const [index, handle] of optimizers.entries()) handle.loadStateDict(saved[index] as OptimizerState);
+  for (const [index, { scheduler }] of schedulers.configs.entries()) scheduler.loadStateDict(lr_schedulers[index]);
   if (precision.stateKey !== undefined) {
     const state = checkpoint[precision.stateKey];
     if (isPlainObject(state)) precision.loadStateDict?.(state);

@@ -13,7 +13,12 @@ import type { Trainer } from './trainer.js';
  * @returns the path, or null to go on with the weights as they are
  * @throws LightningError CHECKPOINT_NOT_FOUND
  */
-export function resolveCheckpointPath(trainer: Trainer, stage: Stage, asked: string | null, hasModel: boolean): string | null {
+export function resolveCheckpointPath(
+  trainer: Trainer,
+  stage: Stage,
+  asked: string | null,
+  hasModel: boolean,
+): string | null {
   if (asked === null && hasModel) return null;
   if (asked === null || asked === 'best') return bestPath(trainer, stage, asked !== null);
   if (asked === 'last' || asked === 'auto') {
@@ -34,12 +39,19 @@ function bestPath(trainer: Trainer, stage: Stage, wasAsked: boolean): string | n
   const callbacks = checkpointsOf(trainer);
   const path = callbacks[0]?.bestModelPath ?? '';
   if (path !== '') {
-    if (!wasAsked) warn('CHECKPOINT_BEST', `No model was given, so ${stage} uses the best checkpoint of the last fit: ${path}.`);
-    if (callbacks.length > 1) warn('CHECKPOINT_SEVERAL', `There are ${callbacks.length} ModelCheckpoints; the best of the first is used.`);
+    if (!wasAsked)
+      warn('CHECKPOINT_BEST', `No model was given, so ${stage} uses the best checkpoint of the last fit: ${path}.`);
+    if (callbacks.length > 1)
+      warn('CHECKPOINT_SEVERAL', `There are ${callbacks.length} ModelCheckpoints; the best of the first is used.`);
     return path;
   }
   if (!wasAsked) return null;
-  const reason = trainer.fastDevRun > 0 ? 'fastDevRun saves none' : callbacks.length === 0 ? 'there is no ModelCheckpoint' : 'fit has not saved one yet';
+  const reason =
+    trainer.fastDevRun > 0
+      ? 'fastDevRun saves none'
+      : callbacks.length === 0
+        ? 'there is no ModelCheckpoint'
+        : 'fit has not saved one yet';
   throw new LightningError('CHECKPOINT_NOT_FOUND', `ckptPath is 'best', but there is no best checkpoint: ${reason}.`);
 }
 

@@ -11,8 +11,18 @@ import type { EvaluationLoaders, Loader } from '../module/loaderTypes.js';
 /** The four kinds of data. */
 export type DataKind = 'train' | 'val' | 'test' | 'predict';
 
-const hooks = { train: 'trainDataloader', val: 'valDataloader', test: 'testDataloader', predict: 'predictDataloader' } as const;
-const argumentsOf = { train: 'trainDataloaders', val: 'valDataloaders', test: 'dataloaders', predict: 'dataloaders' } as const;
+const hooks = {
+  train: 'trainDataloader',
+  val: 'valDataloader',
+  test: 'testDataloader',
+  predict: 'predictDataloader',
+} as const;
+const argumentsOf = {
+  train: 'trainDataloaders',
+  val: 'valDataloaders',
+  test: 'dataloaders',
+  predict: 'dataloaders',
+} as const;
 
 /** Where the loaders of one run come from: what was given, else the data module, else the module. */
 export class DataSources {
@@ -95,13 +105,23 @@ export class DataSources {
  * own kind, such as a DataLoader; arrays in it are batches.
  */
 function isLoaderList(value: unknown): value is readonly Loader[] {
-  return Array.isArray(value) && value.length > 0 && value.every((item) => isLoader(item) && !Array.isArray(item) && !(item instanceof Map));
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => isLoader(item) && !Array.isArray(item) && !(item instanceof Map))
+  );
 }
 
 /** The same loader without shuffling, for overfitting on the same few batches. */
 function inOrder(loader: Loader, kind: DataKind): Loader {
   if (!(loader instanceof (DataLoader as unknown as abstract new () => DataLoader))) return loader;
   if (!(loader.sampler instanceof RandomSampler)) return loader;
-  warn('OVERFIT_SHUFFLE', `The ${kind} loader shuffles, but overfitBatches needs the same batches each epoch: it is read in order.`);
-  return new DataLoader(loader.dataset as never, { ...loader.options, shuffle: false, sampler: null } as never) as Loader;
+  warn(
+    'OVERFIT_SHUFFLE',
+    `The ${kind} loader shuffles, but overfitBatches needs the same batches each epoch: it is read in order.`,
+  );
+  return new DataLoader(
+    loader.dataset as never,
+    { ...loader.options, shuffle: false, sampler: null } as never,
+  ) as Loader;
 }

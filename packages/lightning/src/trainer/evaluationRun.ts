@@ -74,8 +74,10 @@ function stepOf(module: LightningModule, stage: EvaluationStage): EvaluationRun[
 export function canValidate(module: LightningModule, hasLoader: boolean): boolean {
   const hasStep = module.validationStep !== undefined;
   const name = module.constructor.name;
-  if (hasStep && !hasLoader) warn('VALIDATION_SKIPPED', `${name} has a validationStep, but there is no validation data, so it is not used.`);
-  if (!hasStep && hasLoader) warn('VALIDATION_SKIPPED', `There is validation data, but ${name} has no validationStep, so it is not used.`);
+  if (hasStep && !hasLoader)
+    warn('VALIDATION_SKIPPED', `${name} has a validationStep, but there is no validation data, so it is not used.`);
+  if (!hasStep && hasLoader)
+    warn('VALIDATION_SKIPPED', `There is validation data, but ${name} has no validationStep, so it is not used.`);
   return hasStep && hasLoader;
 }
 

@@ -2,9 +2,9 @@ import { LightningError } from '../errors.js';
 import { ResultStore } from '../logging/resultStore.js';
 import { AutomaticStep } from '../loops/automaticStep.js';
 import type { ConfiguredOptimizers } from '../loops/configureOptimizers.js';
-import { LightningOptimizer, OptimizerList, type OptimizerHost } from '../loops/lightningOptimizer.js';
+import { LightningOptimizer, type OptimizerHost, OptimizerList } from '../loops/lightningOptimizer.js';
 import { ManualStep, OptimizerToggle } from '../loops/manualStep.js';
-import { count, FitProgress } from '../loops/progress.js';
+import { count, type FitProgress } from '../loops/progress.js';
 import type { FitRun, FitSettings, Run } from '../loops/run.js';
 import { SchedulerList } from '../loops/schedulers.js';
 import type { TrainData } from '../loops/trainData.js';
@@ -48,7 +48,8 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     beforeUpdate: ({ optimizer }) => {
       automatic?.correctWindow();
       run.hooks.callSync('onBeforeOptimizerStep', optimizer);
-      if (automatic !== null) module.configureGradientClipping(optimizer, settings.gradientClipVal, settings.gradientClipAlgorithm);
+      if (automatic !== null)
+        module.configureGradientClipping(optimizer, settings.gradientClipVal, settings.gradientClipAlgorithm);
     },
   };
   for (const optimizer of configured.optimizers) optimizers.push(new LightningOptimizer(optimizer, host));
@@ -63,7 +64,10 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
 export function checkTrainable(module: LightningModule, options: ResolvedOptions): void {
   const name = module.constructor.name;
   if (module.trainingStep === undefined) {
-    throw new LightningError('NO_TRAINING_STEP', `${name} has no trainingStep. Write trainingStep(batch, batchIdx) that returns the loss.`);
+    throw new LightningError(
+      'NO_TRAINING_STEP',
+      `${name} has no trainingStep. Write trainingStep(batch, batchIdx) that returns the loss.`,
+    );
   }
   if (module.configureOptimizers === undefined) {
     throw new LightningError(
@@ -121,4 +125,3 @@ export function validationSchedule(
   }
   return new ValidationSchedule(Math.max(1, Math.floor(trainBatches * fraction)), everyNEpoch, null, validate);
 }
-

@@ -59,7 +59,7 @@ function contextFor(trainer: Trainer): ModuleContext {
       }
       active.log(trainer.lightningModule!, name, value, options);
     },
-    manualBackward(loss, options = {}) {
+    manualBackward(loss, options) {
       manualBackward(fitOf(trainer, 'manualBackward'), loss, options);
     },
     toggleOptimizer(optimizer) {

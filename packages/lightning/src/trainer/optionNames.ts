@@ -93,7 +93,10 @@ export function checkOptionNames(options: object): void {
       throw new LightningError('OPTION_UNKNOWN', `Trainer no longer has the option '${name}'. Use ${instead} instead.`);
     }
     if (later.includes(camel)) {
-      throw new LightningError('OPTION_UNAVAILABLE', `Trainer does not have the option '${name}' in this version. Leave it out.`);
+      throw new LightningError(
+        'OPTION_UNAVAILABLE',
+        `Trainer does not have the option '${name}' in this version. Leave it out.`,
+      );
     }
     const near = nearestNames(camel, optionNames).map((candidate) => `'${candidate}'`);
     const hint = near.length > 0 ? ` Did you mean ${near.join(' or ')}?` : '';

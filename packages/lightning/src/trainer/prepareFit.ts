@@ -5,8 +5,8 @@ import { evaluationLoop } from '../loops/evaluationLoop.js';
 import { FitProgress } from '../loops/progress.js';
 import type { EvaluationRun, FitRun } from '../loops/run.js';
 import { TrainData } from '../loops/trainData.js';
-import { readCheckpoint } from '../module/loadFromCheckpoint.js';
 import type { Loader } from '../module/loaderTypes.js';
+import { readCheckpoint } from '../module/loadFromCheckpoint.js';
 import { amountSize } from './amounts.js';
 import { restoreFit, restoreModule } from './checkpoint.js';
 import { canValidate, cursorFor, evaluationRun } from './evaluationRun.js';
@@ -91,20 +91,30 @@ function addValidation(session: Session, run: FitRun, loaders: readonly Loader[]
   let loadedFor = run.progress.currentEpoch;
   const { reloadDataloadersEveryNEpochs: reloadEvery } = options;
   run.evaluation = evaluation;
-  run.validation = validationSchedule(options.valCheckInterval, options.checkValEveryNEpoch, run.data.total, async () => {
-    const { control, progress } = run;
-    if (reloadEvery > 0 && progress.currentEpoch - loadedFor >= reloadEvery) {
-      loadedFor = progress.currentEpoch;
-      const limit = { limit: options.limitValBatches, limitName: 'limitValBatches' };
-      evaluation.cursors = (await session.data.load('val')).map((loader) => cursorFor(loader, limit));
-    }
-    control.stage = 'validate';
-    await evaluationLoop(evaluation);
-    control.stage = 'train';
-  });
+  run.validation = validationSchedule(
+    options.valCheckInterval,
+    options.checkValEveryNEpoch,
+    run.data.total,
+    async () => {
+      const { control, progress } = run;
+      if (reloadEvery > 0 && progress.currentEpoch - loadedFor >= reloadEvery) {
+        loadedFor = progress.currentEpoch;
+        const limit = { limit: options.limitValBatches, limitName: 'limitValBatches' };
+        evaluation.cursors = (await session.data.load('val')).map((loader) => cursorFor(loader, limit));
+      }
+      control.stage = 'validate';
+      await evaluationLoop(evaluation);
+      control.stage = 'train';
+    },
+  );
 }
 
-function inFitEvaluation(session: Session, run: FitRun, loaders: readonly Loader[], sanitySteps: number | null): EvaluationRun {
+function inFitEvaluation(
+  session: Session,
+  run: FitRun,
+  loaders: readonly Loader[],
+  sanitySteps: number | null,
+): EvaluationRun {
   const { progress } = run;
   return evaluationRun(session.run, {
     stage: 'validate',

@@ -12,8 +12,8 @@ import { type PrecisionName, precisionName } from '../precision/precision.js';
 import type { Strategy } from '../strategies/strategy.js';
 import { amountSize, resolveAmount, resolveCheckInterval } from './amounts.js';
 import { checkOptionNames } from './optionNames.js';
+import type { TrainerOptions } from './options.js';
 import { resolveStrategy } from './resolveStrategy.js';
-import type { Amount, TrainerOptions } from './options.js';
 
 /** Options with every default filled in. Unlimited counts are `Infinity`. */
 export interface ResolvedOptions extends Readonly<Omit<FitSettings, 'fastDevRun'>> {
@@ -60,13 +60,15 @@ export function resolveOptions(given: TrainerOptions): ResolvedOptions {
   const fastDevRun = resolveFastDevRun(given.fastDevRun ?? false);
   const overfit = resolveAmount(given.overfitBatches ?? 0, 'overfitBatches');
   const overfitBatches = amountSize(overfit) > 0 ? overfit : null;
-  const limit = (name: 'limitTrainBatches' | 'limitValBatches' | 'limitTestBatches' | 'limitPredictBatches'): ResolvedAmount => {
-    const own = given[name] === undefined ? all : resolveAmount(given[name] as Amount, name);
+  const limit = (
+    name: 'limitTrainBatches' | 'limitValBatches' | 'limitTestBatches' | 'limitPredictBatches',
+  ): ResolvedAmount => {
+    const own = resolveAmount(given[name] ?? all, name);
     const overfits = overfitBatches !== null && (name === 'limitTrainBatches' || name === 'limitValBatches');
     if (overfits) return overfitBatches;
     return fastDevRun > 0 ? { batches: fastDevRun } : own;
   };
-  const valCheckInterval = given.valCheckInterval === undefined ? all : resolveCheckInterval(given.valCheckInterval);
+  const valCheckInterval = resolveCheckInterval(given.valCheckInterval ?? all);
   const checkValEveryNEpoch = given.checkValEveryNEpoch === undefined ? 1 : given.checkValEveryNEpoch;
   if (checkValEveryNEpoch !== null) integer('checkValEveryNEpoch', checkValEveryNEpoch, 1);
   else if ('fraction' in valCheckInterval) {
@@ -105,25 +107,47 @@ export function resolveOptions(given: TrainerOptions): ResolvedOptions {
     inferenceMode: boolean('inferenceMode', given.inferenceMode ?? true),
     barebones,
     defaultRootDir: resolveFolder(given.defaultRootDir ?? '.'),
-    reloadDataloadersEveryNEpochs: integer('reloadDataloadersEveryNEpochs', given.reloadDataloadersEveryNEpochs ?? 0, 0),
+    reloadDataloadersEveryNEpochs: integer(
+      'reloadDataloadersEveryNEpochs',
+      given.reloadDataloadersEveryNEpochs ?? 0,
+      0,
+    ),
   } satisfies ResolvedOptions);
 }
 
-function resolveLimits(given: TrainerOptions, fastDevRun: number): Pick<ResolvedOptions, 'maxEpochs' | 'maxEpochsIsDefault' | 'minEpochs' | 'maxSteps' | 'minSteps'> {
+function resolveLimits(
+  given: TrainerOptions,
+  fastDevRun: number,
+): Pick<ResolvedOptions, 'maxEpochs' | 'maxEpochsIsDefault' | 'minEpochs' | 'maxSteps' | 'minSteps'> {
   const unlimited = (value: number): number => (value === -1 ? Number.POSITIVE_INFINITY : value);
   const minSteps = integer('minSteps', given.minSteps ?? 0, 0);
   const minEpochs = integer('minEpochs', given.minEpochs ?? (minSteps > 0 ? 1 : 0), 0);
   const maxSteps = unlimited(integer('maxSteps', given.maxSteps ?? -1, -1));
   const hasOtherLimit = maxSteps !== Number.POSITIVE_INFINITY || given.maxTime !== undefined;
   const maxEpochs = unlimited(integer('maxEpochs', given.maxEpochs ?? (hasOtherLimit ? -1 : 1000), -1));
-  if (fastDevRun > 0) return { maxEpochs: 1, maxEpochsIsDefault: false, minEpochs: 0, maxSteps: fastDevRun, minSteps: 0 };
+  if (fastDevRun > 0)
+    return { maxEpochs: 1, maxEpochsIsDefault: false, minEpochs: 0, maxSteps: fastDevRun, minSteps: 0 };
   if (minEpochs > maxEpochs) throw conflict(`minEpochs is ${minEpochs}, but maxEpochs is ${maxEpochs}`);
   if (minSteps > maxSteps) throw conflict(`minSteps is ${minSteps}, but maxSteps is ${maxSteps}`);
-  return { maxEpochs, maxEpochsIsDefault: given.maxEpochs === undefined && !hasOtherLimit, minEpochs, maxSteps, minSteps };
+  return {
+    maxEpochs,
+    maxEpochsIsDefault: given.maxEpochs === undefined && !hasOtherLimit,
+    minEpochs,
+    maxSteps,
+    minSteps,
+  };
 }
 
 function refuseWithBarebones(given: TrainerOptions): void {
-  const names = ['logger', 'enableCheckpointing', 'enableProgressBar', 'enableModelSummary', 'numSanityValSteps', 'logEveryNSteps', 'fastDevRun'] as const;
+  const names = [
+    'logger',
+    'enableCheckpointing',
+    'enableProgressBar',
+    'enableModelSummary',
+    'numSanityValSteps',
+    'logEveryNSteps',
+    'fastDevRun',
+  ] as const;
   const asked = names.filter((name) => Boolean(given[name]));
   if (asked.length > 0) throw conflict(`barebones leaves out everything but training, but ${asked.join(', ')} is set`);
 }
@@ -167,7 +191,11 @@ function resolveFolder(value: string): string {
 function integer(name: string, value: unknown, least: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= least) return value;
   if (value === Number.POSITIVE_INFINITY && least === -1) return -1;
-  throw invalid(name, value, least === -1 ? 'a whole number from 0 up, or -1 for no limit' : `a whole number from ${least} up`);
+  throw invalid(
+    name,
+    value,
+    least === -1 ? 'a whole number from 0 up, or -1 for no limit' : `a whole number from ${least} up`,
+  );
 }
 
 function boolean(name: string, value: unknown): boolean {

@@ -10,10 +10,17 @@ import type { TrainerOptions } from './options.js';
  *
  * @throws LightningError OPTION_INVALID, OPTION_UNAVAILABLE, OPTION_CONFLICT
  */
-export function resolveStrategy({ accelerator = 'auto', devices = 'auto', strategy = 'auto' }: TrainerOptions): Strategy {
+export function resolveStrategy({
+  accelerator = 'auto',
+  devices = 'auto',
+  strategy = 'auto',
+}: TrainerOptions): Strategy {
   if (typeof strategy === 'object' && strategy !== null) {
     if (typeof (strategy as Partial<Strategy>).connect !== 'function') {
-      throw new LightningError('OPTION_INVALID', `strategy is ${describe(strategy)}. Use 'auto', 'single_device' or a Strategy.`);
+      throw new LightningError(
+        'OPTION_INVALID',
+        `strategy is ${describe(strategy)}. Use 'auto', 'single_device' or a Strategy.`,
+      );
     }
     if (accelerator === 'auto' && devices === 'auto') return strategy;
     throw new LightningError(
@@ -29,11 +36,14 @@ export function resolveStrategy({ accelerator = 'auto', devices = 'auto', strate
       `strategy '${name}' is not ${isKnown ? 'available in this version' : 'known'}. Use 'auto' or 'single_device'.`,
     );
   }
+  // 'auto' cannot be wrong, so it may wait until a run needs the device; all else is checked here.
+  if (accelerator === 'auto' && (devices === 'auto' || devices === 1))
+    return new SingleDeviceStrategy(() => resolveDevice('auto', 'auto'));
   return new SingleDeviceStrategy(resolveDevice(accelerator, devices));
 }
 
 function resolveDevice(accelerator: unknown, devices: unknown): Device {
-  const available = listDevices();
+  const available = accelerator === 'cpu' ? ['cpu'] : listDevices();
   const type = acceleratorType(accelerator, available);
   const index = deviceIndex(devices, type);
   if (type !== 'cuda') return new Device(type);
@@ -75,11 +85,18 @@ function acceleratorType(accelerator: unknown, available: readonly string[]): 'c
 /** Which one of several devices of a kind is meant. */
 function deviceIndex(devices: unknown, type: string): number {
   const expected = type === 'cuda' ? "'auto', 1, or a list with one index such as [0]" : "'auto' or 1";
-  const list = Array.isArray(devices) ? devices : typeof devices === 'string' && devices.includes(',') ? devices.split(',').filter(Boolean).map(Number) : null;
-  if (list !== null && type === 'cuda' && list.length === 1 && Number.isInteger(list[0]) && list[0] >= 0) return Number(list[0]);
+  const list = Array.isArray(devices)
+    ? devices
+    : typeof devices === 'string' && devices.includes(',')
+      ? devices.split(',').filter(Boolean).map(Number)
+      : null;
+  if (list !== null && type === 'cuda' && list.length === 1 && Number.isInteger(list[0]) && list[0] >= 0)
+    return Number(list[0]);
   const count = devices === 'auto' ? 1 : typeof devices === 'string' ? Number(devices) : devices;
   if (list === null && count === 1) return 0;
-  const isSeveral = (list !== null && list.length > 1) || (typeof count === 'number' && (count > 1 || (count === -1 && type === 'cuda')));
+  const isSeveral =
+    (list !== null && list.length > 1) ||
+    (typeof count === 'number' && (count > 1 || (count === -1 && type === 'cuda')));
   throw new LightningError(
     isSeveral ? 'OPTION_UNAVAILABLE' : 'OPTION_INVALID',
     `devices is ${describe(devices)}. This version runs on one device: use ${expected}.`,

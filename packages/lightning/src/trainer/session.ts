@@ -3,8 +3,8 @@ import type { Callback } from '../callbacks/callback.js';
 import { LightningError } from '../errors.js';
 import { type HookScope, HookTable } from '../hooks/hookTable.js';
 import type { Stage } from '../hooks/trainerHooks.js';
-import { watchMetrics } from '../logging/loggedMetric.js';
 import type { LoggerStatus } from '../loggers/logger.js';
+import { watchMetrics } from '../logging/loggedMetric.js';
 import { Breather } from '../loops/breather.js';
 import { isInterruption } from '../loops/interrupted.js';
 import type { Run } from '../loops/run.js';
@@ -136,9 +136,13 @@ export class Session {
     this.trainer.control.status = 'finished';
     if (errors.length === 1) throw errors[0];
     if (errors.length > 1) {
-      throw new LightningError('TEARDOWN_FAILED', `${errors.length} things failed while the run was ended: ${errors.map(text).join('; ')}`, {
-        cause: new AggregateError(errors),
-      });
+      throw new LightningError(
+        'TEARDOWN_FAILED',
+        `${errors.length} things failed while the run was ended: ${errors.map(text).join('; ')}`,
+        {
+          cause: new AggregateError(errors),
+        },
+      );
     }
   }
 
@@ -158,7 +162,8 @@ export class Session {
     const errors = await this.hooks.callAll('onException', cause);
     if (isInterrupted && this.reached.has('trainStart')) errors.push(...(await this.hooks.callAll('onTrainEnd')));
     errors.push(...(await this.close('failed', isInterrupted)));
-    for (const second of errors) warn('TEARDOWN_FAILED', `While the run was ended after '${cause.message}', this failed too: ${text(second)}`);
+    for (const second of errors)
+      warn('TEARDOWN_FAILED', `While the run was ended after '${cause.message}', this failed too: ${text(second)}`);
     if (isInterrupted && control.signal !== null) process.exitCode ??= exitCodeOf(control.signal);
     return isInterrupted;
   }

@@ -18,7 +18,9 @@ export function watchSignals(control: RunControl, tell: (text: string) => void):
   const handle = (signal: NodeJS.Signals): void => {
     if (control.signal !== null) process.exit(exitCodeOf(signal));
     control.signal = signal;
-    tell(`${signal === 'SIGINT' ? 'Ctrl-C' : signal}: the run ends after this batch. ${signal === 'SIGINT' ? 'Press it again' : 'Send it again'} to stop at once.`);
+    tell(
+      `${signal === 'SIGINT' ? 'Ctrl-C' : signal}: the run ends after this batch. ${signal === 'SIGINT' ? 'Press it again' : 'Send it again'} to stop at once.`,
+    );
   };
   for (const signal of handled) process.on(signal, handle);
   return () => {

@@ -3,9 +3,9 @@ import type { Callback } from '../callbacks/callback.js';
 import { EarlyStopping } from '../callbacks/earlyStopping.js';
 import { ModelCheckpoint } from '../callbacks/modelCheckpoint.js';
 import { ProgressBar } from '../callbacks/progressBar.js';
-import { validationIsDue } from '../loops/fitBoundaries.js';
 import type { Logger } from '../loggers/logger.js';
 import { RunMetrics } from '../logging/runMetrics.js';
+import { validationIsDue } from '../loops/fitBoundaries.js';
 import type { LightningOptimizer } from '../loops/lightningOptimizer.js';
 import { EvaluationProgress } from '../loops/progress.js';
 import type { EvaluationRun, EvaluationStage, FitRun, LoopStage, RunControl } from '../loops/run.js';
@@ -123,7 +123,9 @@ export abstract class TrainerProperties {
   }
 
   get numValBatches(): readonly number[] {
-    return totals(this.fitRun !== null && this.control.fn === 'fit' ? this.fitRun.evaluation : this.evaluationOf('validate'));
+    return totals(
+      this.fitRun !== null && this.control.fn === 'fit' ? this.fitRun.evaluation : this.evaluationOf('validate'),
+    );
   }
 
   get numSanityValBatches(): readonly number[] {

@@ -22,7 +22,10 @@ export function batchTransfer(
     const hasModule = module[name] !== undefined;
     if (dataModule?.[name] === undefined) return hasModule ? module : null;
     if (hasModule) {
-      warn('TRANSFER_HOOK', `Both ${dataModule.constructor.name} and ${module.constructor.name} have ${name}; the data module's is used.`);
+      warn(
+        'TRANSFER_HOOK',
+        `Both ${dataModule.constructor.name} and ${module.constructor.name} have ${name}; the data module's is used.`,
+      );
     }
     return dataModule;
   };

@@ -140,8 +140,8 @@ export function multiclassCounter(owner: string, options: MulticlassOptions): St
   const key = `multiclass:${numClasses}:${topK}:${ignoreIndex}`;
   const labels: LabelsOf = (preds, target) => multiclassLabels(preds, target, numClasses, topK, ignoreIndex);
   if (average === 'micro') return microCounter(`${key}:micro`, numClasses, labels, validateArgs);
-  const counter = numClasses <= largestTable ? tableCounter : classCounter;
-  return counter(key, numClasses, average, labels, validateArgs);
+  if (numClasses > largestTable) return classCounter(key, numClasses, average, labels);
+  return tableCounter(key, numClasses, average, labels, validateArgs);
 }
 
 type LabelsOf = (preds: Tensor, target: Tensor) => LabelPair;
@@ -202,13 +202,7 @@ function tableCounter(
   };
 }
 
-function classCounter(
-  key: string,
-  size: number,
-  average: Average,
-  labels: LabelsOf,
-  validateArgs: boolean,
-): StatCounter {
+function classCounter(key: string, size: number, average: Average, labels: LabelsOf): StatCounter {
   return {
     key,
     task: 'multiclass',
