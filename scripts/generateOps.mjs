@@ -236,7 +236,11 @@ function parameterLists(args) {
       ...optionsOf(keyword),
     ]);
   }
-  if (tail.length > 0) lists.push([...head, ...optionsOf([...tail, ...keyword])]);
+  // x.sum({ dim: 1, keepdim: true }) and x.sum(1, { keepdim: true })
+  for (let given = 0; given < Math.min(tail.length, 2); given++) {
+    const positional = tail.slice(0, given).map((arg) => `${parameterName(arg.name)}: ${argumentType(arg.type)}`);
+    lists.push([...head, ...positional, ...optionsOf([...tail.slice(given), ...keyword])]);
+  }
   return { lists, arity: Math.max(...lists.map((list) => list.length)) };
 }
 

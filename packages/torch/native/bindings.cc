@@ -12,7 +12,12 @@ static napi_value init(napi_env env, napi_value exports) {
   initAutogradHooks(env, exports);
   initRandom(env, exports);
   initRuntime(env, exports);
+  initStepPlan(env, exports);
   initOptim(env, exports);
+  initOptimAdaptive(env, exports);
+  initOptimMoments(env, exports);
+  initOptimPlain(env, exports);
+  initOptimMatrix(env, exports);
   return exports;
 }
 

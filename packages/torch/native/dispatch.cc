@@ -7,9 +7,12 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "environment.h"
 #include "operators.h"
@@ -55,6 +58,7 @@ enum class Kind : uint8_t {
   kStringArray,
   kEmptyArray,
   kObject,
+  kComplex,
   kGenerator,
 };
 
@@ -81,8 +85,9 @@ struct Overload {
 };
 
 struct Operator {
+  explicit Operator(std::string name) : name(std::move(name)) {}
   std::string name;
-  bool resolved = false;
+  std::atomic<bool> resolved{false};  // threads share the table; whoever calls an operator first resolves it
   std::vector<Overload> overloads;
 };
 
@@ -160,7 +165,7 @@ static Overload describe(const c10::OperatorHandle& handle) {
 }
 
 static std::mutex tableMutex;
-static std::vector<Operator> operators;
+static std::deque<Operator> operators;
 static std::unordered_map<std::string, std::vector<c10::OperatorHandle>>* handlesByName = nullptr;
 
 /// The names come once from the generated list, joined with newlines; a name's number is its line.
@@ -173,7 +178,7 @@ static napi_value loadOperators(napi_env env, napi_callback_info info) {
   while (start < names.size()) {
     size_t end = names.find('\n', start);
     if (end == std::string::npos) end = names.size();
-    operators.push_back(Operator{names.substr(start, end - start), false, {}});
+    operators.emplace_back(names.substr(start, end - start));
     start = end + 1;
   }
   return undefined(env);
@@ -181,7 +186,7 @@ static napi_value loadOperators(napi_env env, napi_callback_info info) {
 
 static void resolve(Operator& op) {
   std::lock_guard<std::mutex> lock(tableMutex);
-  if (op.resolved) return;
+  if (op.resolved.load(std::memory_order_relaxed)) return;
   auto& dispatcher = c10::Dispatcher::singleton();
   if (handlesByName == nullptr) {
     handlesByName = new std::unordered_map<std::string, std::vector<c10::OperatorHandle>>();
@@ -194,12 +199,20 @@ static void resolve(Operator& op) {
       Overload overload = describe(handle);
       if (overload.supported) op.overloads.push_back(std::move(overload));
     }
+  // As in Python, a number in plain arithmetic becomes a tensor that leaves the other's dtype alone; the forms for
+  // scalars do the same inside, but would be recorded under other names.
+  static const std::unordered_set<std::string> kArithmetic = {"aten::add", "aten::sub",  "aten::mul",  "aten::div",
+                                                              "aten::add_", "aten::sub_", "aten::mul_", "aten::div_"};
+  if (kArithmetic.count(op.name) > 0)
+    op.overloads.erase(std::remove_if(op.overloads.begin(), op.overloads.end(),
+                                      [](const Overload& overload) { return overload.name.rfind("Scalar", 0) == 0; }),
+                       op.overloads.end());
   std::stable_sort(op.overloads.begin(), op.overloads.end(), [](const Overload& a, const Overload& b) {
     if (a.isOut != b.isOut) return !a.isOut;
     if (a.parameters.size() != b.parameters.size()) return a.parameters.size() < b.parameters.size();
     return a.name < b.name;
   });
-  op.resolved = true;
+  op.resolved.store(true, std::memory_order_release);
 }
 
 static Kind kindOf(napi_env env, napi_value value);
@@ -211,6 +224,9 @@ static Kind kindOfArray(napi_env env, napi_value array) {
   for (uint32_t i = 0; i < length; ++i) {
     napi_value element = nullptr;
     check(env, napi_get_element(env, array, i, &element));
+    bool isNested = false;
+    check(env, napi_is_array(env, element, &isNested));
+    if (isNested) return Kind::kObject;
     switch (kindOf(env, element)) {
       case Kind::kTensor:
         return Kind::kTensorArray;
@@ -240,7 +256,8 @@ static Kind kindOf(napi_env env, napi_value value) {
       return Kind::kNull;
     case napi_number: {
       double number = toDouble(env, value);
-      return std::trunc(number) == number ? Kind::kInteger : Kind::kNumber;
+      // Beyond 2^53 a double no longer says which integer is meant.
+      return std::trunc(number) == number && std::fabs(number) <= 9007199254740992.0 ? Kind::kInteger : Kind::kNumber;
     }
     case napi_bigint:
       return Kind::kInteger;
@@ -253,7 +270,10 @@ static Kind kindOf(napi_env env, napi_value value) {
       check(env, napi_is_array(env, value, &isArray));
       if (isArray) return kindOfArray(env, value);
       if (boxOf(env, value) != nullptr) return Kind::kTensor;
-      return generatorOf(env, value) != nullptr ? Kind::kGenerator : Kind::kObject;
+      if (generatorOf(env, value) != nullptr) return Kind::kGenerator;
+      napi_value imaginary = nullptr;
+      check(env, napi_get_named_property(env, value, "im", &imaginary));
+      return typeOf(env, imaginary) == napi_number ? Kind::kComplex : Kind::kObject;
     }
     default:
       return Kind::kObject;
@@ -267,12 +287,12 @@ static int fit(const Parameter& parameter, Kind kind) {
   switch (parameter.accepts) {
     case Accepts::kTensor:
       if (kind == Kind::kTensor) return 10;
-      return kind == Kind::kInteger || kind == Kind::kNumber || kind == Kind::kBool ? 1 : -1;
+      return kind == Kind::kInteger || kind == Kind::kNumber || kind == Kind::kBool || kind == Kind::kComplex ? 1 : -1;
     case Accepts::kTensorList:
     case Accepts::kOptionalTensorList:
       return kind == Kind::kTensorArray ? 8 : kind == Kind::kEmptyArray ? 4 : -1;
     case Accepts::kScalar:
-      return kind == Kind::kInteger || kind == Kind::kNumber ? 6 : kind == Kind::kBool || kind == Kind::kObject ? 5 : -1;
+      return kind == Kind::kInteger || kind == Kind::kNumber ? 6 : kind == Kind::kBool || kind == Kind::kComplex ? 5 : -1;
     case Accepts::kScalarList:
       return kind == Kind::kNumberArray ? 6 : kind == Kind::kEmptyArray ? 4 : -1;
     case Accepts::kInt:
@@ -481,6 +501,8 @@ static std::string describeKind(napi_env env, napi_value value, Kind kind) {
       return "[]";
     case Kind::kGenerator:
       return "Generator";
+    case Kind::kComplex:
+      return "complex number";
     case Kind::kObject:
       return "object";
   }
@@ -569,7 +591,7 @@ static napi_value callOperator(napi_env env, napi_callback_info info) {
   check(env, napi_get_value_uint32(env, args[0], &id));
   if (id >= operators.size()) throw CodedError("ENGINE", "there is no operator with number " + std::to_string(id));
   Operator& op = operators[id];
-  if (!op.resolved) resolve(op);
+  if (!op.resolved.load(std::memory_order_acquire)) resolve(op);
 
   Passed passed;
   size_t count = args.count > kMaxArguments + 1 ? kMaxArguments + 1 : args.count;

@@ -36,6 +36,11 @@ void initAutograd(napi_env env, napi_value exports);
 void initAutogradHooks(napi_env env, napi_value exports);
 void initRandom(napi_env env, napi_value exports);
 void initRuntime(napi_env env, napi_value exports);
+void initStepPlan(napi_env env, napi_value exports);
 void initOptim(napi_env env, napi_value exports);
+void initOptimAdaptive(napi_env env, napi_value exports);
+void initOptimMoments(napi_env env, napi_value exports);
+void initOptimPlain(napi_env env, napi_value exports);
+void initOptimMatrix(napi_env env, napi_value exports);
 
 }  // namespace lt

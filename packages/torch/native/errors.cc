@@ -49,8 +49,9 @@ static const char* codeOf(const std::string& message) {
   if (has("not enough memory") || has("out of memory") || has("bad_alloc")) return "OUT_OF_MEMORY";
   if (has("on the same device") || has("Expected all tensors to be on") || has("backend")) return "DEVICE_MISMATCH";
   if (has("does not require grad") || has("backward through the graph a second time") || has("requires grad") ||
-      has("modified by an inplace operation") || has("grad can be implicitly created"))
+      has("modified by an inplace operation") || has("have been used in the graph") || has("grad can be implicitly created"))
     return "AUTOGRAD";
+  if (has("negative dimension") || has("rounding_mode") || has("non-empty list") || has("RNG state")) return "ARGUMENT_RANGE";
   return "ENGINE";
 }
 
@@ -69,7 +70,9 @@ Described describeCurrentException() {
   } catch (const CodedError& error) {
     return {error.code, error.message};
   } catch (const c10::IndexError& error) {
-    return {"INDEX_OUT_OF_RANGE", withoutTrace(error.what_without_backtrace())};
+    std::string message = withoutTrace(error.what_without_backtrace());
+    bool isShape = message.find("shape mismatch") != std::string::npos;
+    return {isShape ? "SHAPE_MISMATCH" : "INDEX_OUT_OF_RANGE", message};
   } catch (const c10::Error& error) {
     std::string message = withoutTrace(error.what_without_backtrace());
     return {codeOf(message), message};

@@ -1,30 +1,8 @@
-// Element loops of the optimizers, written with explicit fused multiply-adds exactly where libtorch's AVX2 and AVX-512
-// kernels have them; the pragmas keep the compiler from fusing anything else. Vectorised by the compiler.
+// Fused element loops of Adam, AdamW and SGD.
 
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3", "fp-contract=off", "no-math-errno", "no-trapping-math")
-#elif defined(__clang__)
-#pragma clang fp contract(off)
-#endif
-
-#include "optim.h"
-
-#include <torch/version.h>
-
-#include <cmath>
-
-#if defined(__x86_64__)
-#define LT_FUSES __attribute__((target("avx2,fma")))
-#else
-#define LT_FUSES
-#endif
+#include "fusedArithmetic.h"
 
 namespace lt {
-
-static inline LT_FUSES float multiplyAdd(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-static inline LT_FUSES double multiplyAdd(double a, double b, double c) { return __builtin_fma(a, b, c); }
-static inline LT_FUSES float root(float a) { return __builtin_sqrtf(a); }
-static inline LT_FUSES double root(double a) { return __builtin_sqrt(a); }
 
 template <typename T, bool decoupled, bool decays, bool maximize>
 static inline LT_FUSES void adam(T* __restrict param, const T* __restrict grad, T* __restrict expAvg, T* __restrict expAvgSq, int64_t n, const AdamScalars& s) {
@@ -64,8 +42,10 @@ static inline LT_FUSES void adamAny(T* p, const T* g, T* m, T* v, int64_t n, con
   else
     s.maximize ? adam<T, false, false, true>(p, g, m, v, n, s) : adam<T, false, false, false>(p, g, m, v, n, s);
 }
-LT_FUSES void adamFused(float* p, const float* g, float* m, float* v, int64_t n, const AdamScalars& s) { adamAny(p, g, m, v, n, s); }
-LT_FUSES void adamFused(double* p, const double* g, double* m, double* v, int64_t n, const AdamScalars& s) { adamAny(p, g, m, v, n, s); }
+template <typename T>
+LT_FUSES void adamFused(T* p, const T* g, T* m, T* v, int64_t n, const AdamScalars& s) { adamAny(p, g, m, v, n, s); }
+template void adamFused(float*, const float*, float*, float*, int64_t, const AdamScalars&);
+template void adamFused(double*, const double*, double*, double*, int64_t, const AdamScalars&);
 
 template <typename T>
 static inline LT_FUSES void sgd(T* __restrict param, const T* __restrict grad, T* __restrict buffer, int64_t n, const SgdScalars& s) {
@@ -90,7 +70,9 @@ static inline LT_FUSES void sgd(T* __restrict param, const T* __restrict grad, T
     param[i] = multiplyAdd(g, lr, param[i]);
   }
 }
-LT_FUSES void sgdFused(float* p, const float* g, float* b, int64_t n, const SgdScalars& s) { sgd(p, g, b, n, s); }
-LT_FUSES void sgdFused(double* p, const double* g, double* b, int64_t n, const SgdScalars& s) { sgd(p, g, b, n, s); }
+template <typename T>
+LT_FUSES void sgdFused(T* p, const T* g, T* b, int64_t n, const SgdScalars& s) { sgd(p, g, b, n, s); }
+template void sgdFused(float*, const float*, float*, int64_t, const SgdScalars&);
+template void sgdFused(double*, const double*, double*, int64_t, const SgdScalars&);
 
 }  // namespace lt

@@ -10,25 +10,36 @@
 
 namespace lt {
 
+struct GeneratorBox {
+  explicit GeneratorBox(at::Generator generator) : generator(std::move(generator)) {}
+  const BoxKind kind = BoxKind::kGenerator;
+  at::Generator generator;
+};
+
+/// The generator behind an external, or null when the external is something else.
+static at::Generator* unbox(napi_env env, napi_value external) {
+  void* data = nullptr;
+  check(env, napi_get_value_external(env, external, &data));
+  auto* box = static_cast<GeneratorBox*>(data);
+  return box->kind == BoxKind::kGenerator ? &box->generator : nullptr;
+}
+
 at::Generator* generatorOf(napi_env env, napi_value object) {
   napi_value handle = nullptr;
   check(env, napi_get_named_property(env, object, "generatorHandle", &handle));
-  if (typeOf(env, handle) != napi_external) return nullptr;
-  void* data = nullptr;
-  check(env, napi_get_value_external(env, handle, &data));
-  return static_cast<at::Generator*>(data);
+  return typeOf(env, handle) == napi_external ? unbox(env, handle) : nullptr;
 }
 
 static at::Generator& generatorArgument(napi_env env, napi_value handle) {
-  void* data = nullptr;
-  check(env, napi_get_value_external(env, handle, &data));
-  return *static_cast<at::Generator*>(data);
+  at::Generator* generator = typeOf(env, handle) == napi_external ? unbox(env, handle) : nullptr;
+  if (generator == nullptr) throw CodedError("ARGUMENT_TYPE", "expected a Generator");
+  return *generator;
 }
 
 static napi_value wrapGenerator(napi_env env, at::Generator generator) {
-  auto* held = new at::Generator(std::move(generator));
+  auto* held = new GeneratorBox(std::move(generator));
   napi_value external = nullptr;
-  check(env, napi_create_external(env, held, [](napi_env, void* data, void*) { delete static_cast<at::Generator*>(data); }, nullptr,
+  check(env, napi_create_external(env, held, [](napi_env, void* data, void*) { delete static_cast<GeneratorBox*>(data); }, nullptr,
                                   &external));
   return external;
 }

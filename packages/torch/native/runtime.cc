@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <c10/util/Logging.h>
 #include <torch/version.h>
 
 #include <cstdlib>
@@ -89,6 +90,8 @@ static napi_value setErrorFactory(napi_env env, napi_callback_info info) {
 }
 
 void initRuntime(napi_env env, napi_value exports) {
+  // Nobody sees the C++ trace of an error, and gathering it takes most of a millisecond.
+  c10::SetStackTraceFetcher(std::function<std::string()>([] { return std::string(); }));
   napi_value key = nullptr;
   check(env, node_api_create_property_key_utf16(env, u"handle", NAPI_AUTO_LENGTH, &key));
   // A reference to a string needs an object around it before the experimental API; this module declares that API.

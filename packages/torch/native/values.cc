@@ -16,7 +16,7 @@ static void finalizeBox(napi_env, void* data, void*) {
 napi_value wrapTensor(napi_env env, at::Tensor tensor) {
   if (!tensor.defined()) return null(env);
   handleCreated(tensor);
-  auto* box = new TensorBox{std::move(tensor)};
+  auto* box = new TensorBox(std::move(tensor));
   napi_value external = nullptr;
   napi_status status = napi_create_external(env, box, finalizeBox, nullptr, &external);
   if (status != napi_ok) {
@@ -39,7 +39,8 @@ TensorBox* boxOf(napi_env env, napi_value value) {
   if (type != napi_external) return nullptr;
   void* data = nullptr;
   check(env, napi_get_value_external(env, value, &data));
-  return static_cast<TensorBox*>(data);
+  auto* box = static_cast<TensorBox*>(data);
+  return box->kind == BoxKind::kTensor ? box : nullptr;
 }
 
 const at::Tensor& toTensor(napi_env env, napi_value value) {
@@ -65,6 +66,7 @@ std::vector<at::Tensor> toTensors(napi_env env, napi_value array) {
 
 double toDouble(napi_env env, napi_value value) {
   double result = 0;
+  if (typeOf(env, value) == napi_bigint) return static_cast<double>(toInt64(env, value));
   if (napi_get_value_double(env, value, &result) != napi_ok) throw CodedError("ARGUMENT_TYPE", "expected a number");
   return result;
 }
@@ -79,6 +81,7 @@ int64_t toInt64(napi_env env, napi_value value) {
   }
   double number = toDouble(env, value);
   if (std::trunc(number) != number) throw CodedError("ARGUMENT_TYPE", "expected an integer, got " + std::to_string(number));
+  if (!(std::fabs(number) < 9223372036854775808.0)) throw CodedError("ARGUMENT_RANGE", "expected an integer within 64 bits, got " + std::to_string(number));
   return static_cast<int64_t>(number);
 }
 

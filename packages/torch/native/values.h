@@ -11,8 +11,13 @@
 
 namespace lt {
 
+/// What an external of this addon points to begins with its kind, so that one cannot be taken for another.
+enum class BoxKind : uint64_t { kTensor = 0x6c742d74656e736f, kGenerator = 0x6c742d67656e6572 };
+
 /// What a JS Tensor's `handle` points to. Disposing resets the tensor; the box lives until the handle is collected.
 struct TensorBox {
+  explicit TensorBox(at::Tensor tensor) : tensor(std::move(tensor)) {}
+  const BoxKind kind = BoxKind::kTensor;
   at::Tensor tensor;
 };
 

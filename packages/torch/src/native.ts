@@ -7,6 +7,8 @@ import { operatorNames } from './generated/operatorNames.js';
 export type Handle = { readonly handle: unique symbol };
 /** The tensors of one parameter group, gathered once for many steps. */
 export type StepPlan = { readonly plan: unique symbol };
+/** A step over one parameter group; the settings are numbers in the step's own order. */
+export type OptimizerStep = (plan: StepPlan, settings: Float64Array, fused: boolean) => void;
 export type GeneratorHandle = { readonly generator: unique symbol };
 
 /** The addon's entry points. Only the files of this folder call them. */
@@ -47,7 +49,13 @@ export interface Native {
   storageBytes(tensor: Handle): ArrayBuffer;
   storageView(owner: Handle, dtype: string, shape: number[], stride: number[], offset: number): Handle;
   // autograd.cc
-  backward(tensors: unknown[], gradients: unknown[] | null, retain: boolean | null, create: boolean, inputs: unknown[] | null): void;
+  backward(
+    tensors: unknown[],
+    gradients: unknown[] | null,
+    retain: boolean | null,
+    create: boolean,
+    inputs: unknown[] | null,
+  ): void;
   backwardOne(loss: Handle): void;
   gradOf(
     outputs: unknown[],
@@ -70,7 +78,13 @@ export interface Native {
   exitInferenceMode(): void;
   isInferenceModeEnabled(): boolean;
   // autogradHooks.cc
-  recordFunction(name: string, inputs: unknown[], outputs: unknown[], saved: unknown[], backward: (gradients: (Handle | null)[], saved: (Handle | null)[]) => unknown[]): Handle[];
+  recordFunction(
+    name: string,
+    inputs: unknown[],
+    outputs: unknown[],
+    saved: unknown[],
+    backward: (gradients: (Handle | null)[], saved: (Handle | null)[]) => unknown[],
+  ): Handle[];
   registerHook(tensor: Handle, hook: (gradient: Handle) => Handle | null): number;
   removeHook(tensor: Handle, hook: number): void;
   retainGrad(tensor: Handle): void;
@@ -93,10 +107,22 @@ export interface Native {
   getDefaultDtype(): string;
   dispose(tensor: Handle): void;
   setErrorFactory(factory: (code: TorchErrorCode, message: string, operator: string) => Error): void;
-  // optim.cc
+  // stepPlan.cc
   createStepPlan(columns: unknown[][]): StepPlan;
   stepPlanColumn(plan: StepPlan, column: number): (Handle | null)[];
-  adamStep(plan: StepPlan, settings: Float64Array, fused: boolean): void;
+  // optim.cc, optimAdaptive.cc, optimMoments.cc, optimPlain.cc, optimMatrix.cc
+  adamStep: OptimizerStep;
+  rmspropStep: OptimizerStep;
+  adagradStep: OptimizerStep;
+  adadeltaStep: OptimizerStep;
+  adamaxStep: OptimizerStep;
+  nadamStep: OptimizerStep;
+  radamStep: OptimizerStep;
+  sparseAdamStep: OptimizerStep;
+  asgdStep: OptimizerStep;
+  rpropStep: OptimizerStep;
+  adafactorStep: OptimizerStep;
+  muonStep: OptimizerStep;
   sgdStep(plan: StepPlan, settings: Float64Array, fused: boolean): boolean;
 }
 

@@ -578,6 +578,7 @@ test('2,000 steps leave no more tensors behind than 200, and no epoch more than 
     trainDataloaders: batches,
   });
   expect(live).toHaveLength(4);
-  expect(live[1]).toBeLessThanOrEqual(live[0]!);
-  expect(live[3]).toBeLessThanOrEqual(live[2]!);
+  // A leak would be thousands; which of a step's own tensors the collector has found by then varies by a few.
+  expect(live[1]).toBeLessThanOrEqual(live[0]! + 3);
+  expect(live[3]).toBeLessThanOrEqual(live[2]! + 3);
 });

@@ -35,9 +35,25 @@ const four = (): TotalAndCurrent<Phases4> => ({
 });
 
 /** Counts one more of a phase, in total and since the last reset. */
-export function count<Kind extends Counts>(progress: TotalAndCurrent<Kind>, phase: keyof Kind & keyof Counts): void {
-  (progress.total[phase] as number) += 1;
-  (progress.current[phase] as number) += 1;
+export function count(progress: TotalAndCurrent, phase: keyof Counts): void {
+  const { current, total } = progress;
+  switch (phase) {
+    case 'ready':
+      total.ready += 1;
+      current.ready += 1;
+      break;
+    case 'started':
+      total.started! += 1;
+      current.started! += 1;
+      break;
+    case 'processed':
+      total.processed! += 1;
+      current.processed! += 1;
+      break;
+    case 'completed':
+      total.completed += 1;
+      current.completed += 1;
+  }
 }
 
 function clear(counts: Counts): void {

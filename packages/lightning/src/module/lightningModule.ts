@@ -250,7 +250,7 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
       options: Options,
     ) => Model,
     path: string,
-    overrides: Partial<NonNullable<NoInfer<Options>>> & LoadFromCheckpointOptions = {} as never,
+    overrides: NoInfer<Partial<NonNullable<Options>> & LoadFromCheckpointOptions> = {} as never,
   ): Promise<Model> {
     // Loaded on demand: a module that is only built and called does not need the file reader.
     const { loadModuleFromCheckpoint } = await import('./loadFromCheckpoint.js');

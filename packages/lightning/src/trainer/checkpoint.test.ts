@@ -318,7 +318,7 @@ describe('ckptPath', () => {
     const trainer = newTrainer({ enableCheckpointing: true, callbacks: checkpoint, maxEpochs: 3 });
     const model = new Net({ hiddenSize: 2 });
     model.onTrainEpochEnd = () => model.log('loss', Math.abs(model.currentEpoch - 1));
-    model.testStep = () => model.log('steps', model.hidden.bias.sum());
+    model.testStep = () => model.log('steps', model.hidden.bias!.sum());
     await trainer.fit(model, { trainDataloaders: data });
     return { trainer, checkpoint, model };
   };
@@ -328,13 +328,13 @@ describe('ckptPath', () => {
     expect(checkpoint.bestModelPath).toContain('epoch=1');
     await trainer.test(model, { dataloaders: data, ckptPath: 'best', verbose: false });
     expect(trainer.ckptPath).toBe(checkpoint.bestModelPath);
-    const best = model.outputLayer.bias.clone();
+    const best = model.outputLayer.bias!.clone();
     await trainer.test(model, { dataloaders: data, ckptPath: 'last', verbose: false });
     expect(trainer.ckptPath).toBe(checkpoint.lastModelPath);
-    expect(best.equal(model.outputLayer.bias)).toBe(false);
+    expect(best.equal(model.outputLayer.bias!)).toBe(false);
     // Without a model, the best checkpoint is meant.
     await trainer.test(null, { dataloaders: data, verbose: false });
-    expect(best.equal(model.outputLayer.bias)).toBe(true);
+    expect(best.equal(model.outputLayer.bias!)).toBe(true);
     const next = newTrainer({
       enableCheckpointing: true,
       maxEpochs: 4,

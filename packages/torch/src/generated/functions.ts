@@ -165,6 +165,7 @@ export function all(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
 export function allclose(self: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
 export function allclose(self: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+export function allclose(self: Tensor, other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): boolean;
 export function allclose(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(396, a0, a1, a2, a3, a4);
 }
@@ -178,6 +179,7 @@ export function alphaDropout(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
 export function amax(self: Tensor, dim?: number | number[], keepdim?: boolean): Tensor;
 export function amax(self: Tensor, options?: { dim?: number | number[]; keepdim?: boolean }): Tensor;
+export function amax(self: Tensor, dim: number | number[], options?: { keepdim?: boolean }): Tensor;
 export function amax(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(399, a0, a1, a2);
 }
@@ -185,6 +187,7 @@ export function amax(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
 export function amin(self: Tensor, dim?: number | number[], keepdim?: boolean): Tensor;
 export function amin(self: Tensor, options?: { dim?: number | number[]; keepdim?: boolean }): Tensor;
+export function amin(self: Tensor, dim: number | number[], options?: { keepdim?: boolean }): Tensor;
 export function amin(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(400, a0, a1, a2);
 }
@@ -255,6 +258,7 @@ export function arctanh(a0: unknown): unknown {
 /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
 export function argmax(self: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
 export function argmax(self: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Tensor;
+export function argmax(self: Tensor, dim: number | null, options?: { keepdim?: boolean }): Tensor;
 export function argmax(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(419, a0, a1, a2);
 }
@@ -262,6 +266,7 @@ export function argmax(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
 export function argmin(self: Tensor, dim?: number | null, keepdim?: boolean): Tensor;
 export function argmin(self: Tensor, options?: { dim?: number | null; keepdim?: boolean }): Tensor;
+export function argmin(self: Tensor, dim: number | null, options?: { keepdim?: boolean }): Tensor;
 export function argmin(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(420, a0, a1, a2);
 }
@@ -269,6 +274,7 @@ export function argmin(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
 export function argsort(self: Tensor, dim?: number, descending?: boolean): Tensor;
 export function argsort(self: Tensor, options?: { dim?: number; descending?: boolean }): Tensor;
+export function argsort(self: Tensor, dim: number, options?: { descending?: boolean }): Tensor;
 /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
 export function argsort(self: Tensor, options: { stable: boolean; dim?: number; descending?: boolean }): Tensor;
 export function argsort(a0: unknown, a1?: unknown, a2?: unknown): unknown {
@@ -359,6 +365,7 @@ export function atleast_3d(a0: unknown): unknown {
 /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
 export function avgPool1d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], ceilMode?: boolean, countIncludePad?: boolean): Tensor;
 export function avgPool1d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+export function avgPool1d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
 export function avgPool1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(440, a0, a1, a2, a3, a4, a5);
 }
@@ -366,6 +373,7 @@ export function avgPool1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
 export function avgPool2d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number | null): Tensor;
 export function avgPool2d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
+export function avgPool2d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
 export function avgPool2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(441, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -373,6 +381,7 @@ export function avgPool2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
 export function avgPool3d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number | null): Tensor;
 export function avgPool3d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
+export function avgPool3d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
 export function avgPool3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(443, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -459,6 +468,7 @@ export function bilinear(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
 export function binaryCrossEntropy(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number): Tensor;
 export function binaryCrossEntropy(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number }): Tensor;
+export function binaryCrossEntropy(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: number }): Tensor;
 export function binaryCrossEntropy(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(459, a0, a1, a2, a3);
 }
@@ -466,6 +476,7 @@ export function binaryCrossEntropy(a0: unknown, a1?: unknown, a2?: unknown, a3?:
 /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
 export function binaryCrossEntropyWithLogits(self: Tensor, target: Tensor, weight?: Tensor | null, posWeight?: Tensor | null, reduction?: number): Tensor;
 export function binaryCrossEntropyWithLogits(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number }): Tensor;
+export function binaryCrossEntropyWithLogits(self: Tensor, target: Tensor, weight: Tensor | null, options?: { posWeight?: Tensor | null; reduction?: number }): Tensor;
 export function binaryCrossEntropyWithLogits(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(461, a0, a1, a2, a3, a4);
 }
@@ -473,6 +484,7 @@ export function binaryCrossEntropyWithLogits(a0: unknown, a1?: unknown, a2?: unk
 /** `aten::bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor` */
 export function bincount(self: Tensor, weights?: Tensor | null, minlength?: number): Tensor;
 export function bincount(self: Tensor, options?: { weights?: Tensor | null; minlength?: number }): Tensor;
+export function bincount(self: Tensor, weights: Tensor | null, options?: { minlength?: number }): Tensor;
 export function bincount(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(462, a0, a1, a2);
 }
@@ -602,6 +614,7 @@ export function cat(a0: unknown, a1?: unknown): unknown {
 /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
 export function cauchy(self: Tensor, median?: number, sigma?: number, options?: { generator?: Generator | null }): Tensor;
 export function cauchy(self: Tensor, options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
+export function cauchy(self: Tensor, median: number, options?: { sigma?: number; generator?: Generator | null }): Tensor;
 export function cauchy(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(485, a0, a1, a2, a3);
 }
@@ -621,6 +634,7 @@ export function ccolIndicesCopy(a0: unknown): unknown {
 /** `aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor` */
 export function cdist(x1: Tensor, x2: Tensor, p?: number, computeMode?: number | null): Tensor;
 export function cdist(x1: Tensor, x2: Tensor, options?: { p?: number; computeMode?: number | null }): Tensor;
+export function cdist(x1: Tensor, x2: Tensor, p: number, options?: { computeMode?: number | null }): Tensor;
 export function cdist(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(489, a0, a1, a2, a3);
 }
@@ -693,9 +707,11 @@ export function chunk(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
 export function clamp(self: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clamp(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+export function clamp(self: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
 /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
 export function clamp(self: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
 export function clamp(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+export function clamp(self: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
 export function clamp(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(502, a0, a1, a2);
 }
@@ -719,9 +735,11 @@ export function clampMin(a0: unknown, a1?: unknown): unknown {
 /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
 export function clip(self: Tensor, min?: Scalar | null, max?: Scalar | null): Tensor;
 export function clip(self: Tensor, options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+export function clip(self: Tensor, min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
 /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
 export function clip(self: Tensor, min?: Tensor | null, max?: Tensor | null): Tensor;
 export function clip(self: Tensor, options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+export function clip(self: Tensor, min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
 export function clip(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(508, a0, a1, a2);
 }
@@ -765,6 +783,7 @@ export function columnStack(a0: unknown): unknown {
 /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
 export function combinations(self: Tensor, r?: number, withReplacement?: boolean): Tensor;
 export function combinations(self: Tensor, options?: { r?: number; withReplacement?: boolean }): Tensor;
+export function combinations(self: Tensor, r: number, options?: { withReplacement?: boolean }): Tensor;
 export function combinations(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(516, a0, a1, a2);
 }
@@ -817,9 +836,11 @@ export function contiguous(a0: unknown, a1?: unknown): unknown {
 /** `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=[1], int[1] padding=[0], int[1] dilation=[1], int groups=1) -> Tensor` */
 export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: number | number[], dilation?: number | number[], groups?: number): Tensor;
 export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
+export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
 /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=[1], str padding="valid", int[1] dilation=[1], int groups=1) -> Tensor` */
 export function conv1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: string, dilation?: number | number[], groups?: number): Tensor;
 export function conv1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: string; dilation?: number | number[]; groups?: number }): Tensor;
+export function conv1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: string; dilation?: number | number[]; groups?: number }): Tensor;
 export function conv1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(525, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -827,9 +848,11 @@ export function conv1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4
 /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1, int groups=1) -> Tensor` */
 export function conv2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: number | number[], dilation?: number | number[], groups?: number): Tensor;
 export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
+export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
 /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, str padding="valid", int[2] dilation=1, int groups=1) -> Tensor` */
 export function conv2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: string, dilation?: number | number[], groups?: number): Tensor;
 export function conv2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: string; dilation?: number | number[]; groups?: number }): Tensor;
+export function conv2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: string; dilation?: number | number[]; groups?: number }): Tensor;
 export function conv2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(526, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -837,9 +860,11 @@ export function conv2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4
 /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1, int groups=1) -> Tensor` */
 export function conv3d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: number | number[], dilation?: number | number[], groups?: number): Tensor;
 export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
+export function conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
 /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, str padding="valid", int[3] dilation=1, int groups=1) -> Tensor` */
 export function conv3d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: string, dilation?: number | number[], groups?: number): Tensor;
 export function conv3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: string; dilation?: number | number[]; groups?: number }): Tensor;
+export function conv3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: string; dilation?: number | number[]; groups?: number }): Tensor;
 export function conv3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(527, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -860,6 +885,7 @@ export function convTbc(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): 
 /** `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=[1], int[1] padding=[0], int[1] output_padding=[0], int groups=1, int[1] dilation=[1]) -> Tensor` */
 export function convTranspose1d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: number | number[], outputPadding?: number | number[], groups?: number, dilation?: number | number[]): Tensor;
 export function convTranspose1d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; groups?: number; dilation?: number | number[] }): Tensor;
+export function convTranspose1d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; groups?: number; dilation?: number | number[] }): Tensor;
 export function convTranspose1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown): unknown {
   return invoke8(531, a0, a1, a2, a3, a4, a5, a6, a7);
 }
@@ -867,6 +893,7 @@ export function convTranspose1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: un
 /** `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int groups=1, int[2] dilation=1) -> Tensor` */
 export function convTranspose2d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: number | number[], outputPadding?: number | number[], groups?: number, dilation?: number | number[]): Tensor;
 export function convTranspose2d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; groups?: number; dilation?: number | number[] }): Tensor;
+export function convTranspose2d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; groups?: number; dilation?: number | number[] }): Tensor;
 export function convTranspose2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown): unknown {
   return invoke8(532, a0, a1, a2, a3, a4, a5, a6, a7);
 }
@@ -874,6 +901,7 @@ export function convTranspose2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: un
 /** `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int groups=1, int[3] dilation=1) -> Tensor` */
 export function convTranspose3d(input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: number | number[], padding?: number | number[], outputPadding?: number | number[], groups?: number, dilation?: number | number[]): Tensor;
 export function convTranspose3d(input: Tensor, weight: Tensor, options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; groups?: number; dilation?: number | number[] }): Tensor;
+export function convTranspose3d(input: Tensor, weight: Tensor, bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; groups?: number; dilation?: number | number[] }): Tensor;
 export function convTranspose3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown): unknown {
   return invoke8(533, a0, a1, a2, a3, a4, a5, a6, a7);
 }
@@ -939,6 +967,7 @@ export function cosh(a0: unknown): unknown {
 /** `aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
+export function cosineEmbeddingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options?: { reduction?: number }): Tensor;
 export function cosineEmbeddingLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(549, a0, a1, a2, a3, a4);
 }
@@ -946,6 +975,7 @@ export function cosineEmbeddingLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?
 /** `aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor` */
 export function cosineSimilarity(x1: Tensor, x2: Tensor, dim?: number, eps?: number): Tensor;
 export function cosineSimilarity(x1: Tensor, x2: Tensor, options?: { dim?: number; eps?: number }): Tensor;
+export function cosineSimilarity(x1: Tensor, x2: Tensor, dim: number, options?: { eps?: number }): Tensor;
 export function cosineSimilarity(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(550, a0, a1, a2, a3);
 }
@@ -975,6 +1005,7 @@ export function cross(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.) -> Tensor` */
 export function crossEntropyLoss(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number, labelSmoothing?: number): Tensor;
 export function crossEntropyLoss(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; labelSmoothing?: number }): Tensor;
+export function crossEntropyLoss(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number; labelSmoothing?: number }): Tensor;
 export function crossEntropyLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(554, a0, a1, a2, a3, a4, a5);
 }
@@ -994,9 +1025,11 @@ export function crowIndicesCopy(a0: unknown): unknown {
 /** `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
 export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: number[], targetLengths: number[], blank?: number, reduction?: number, zeroInfinity?: boolean): Tensor;
 export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: number[], targetLengths: number[], options?: { blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: number[], targetLengths: number[], blank: number, options?: { reduction?: number; zeroInfinity?: boolean }): Tensor;
 /** `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
 export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank?: number, reduction?: number, zeroInfinity?: boolean): Tensor;
 export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, options?: { blank?: number; reduction?: number; zeroInfinity?: boolean }): Tensor;
+export function ctcLoss(logProbs: Tensor, targets: Tensor, inputLengths: Tensor, targetLengths: Tensor, blank: number, options?: { reduction?: number; zeroInfinity?: boolean }): Tensor;
 export function ctcLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(557, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -1129,6 +1162,7 @@ export function diag(a0: unknown, a1?: unknown): unknown {
 /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
 export function diagEmbed(self: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagEmbed(self: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+export function diagEmbed(self: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
 export function diagEmbed(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(589, a0, a1, a2, a3);
 }
@@ -1143,6 +1177,7 @@ export function diagflat(a0: unknown, a1?: unknown): unknown {
 /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
 export function diagonal(self: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagonal(self: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+export function diagonal(self: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
 export function diagonal(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(591, a0, a1, a2, a3);
 }
@@ -1150,6 +1185,7 @@ export function diagonal(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
 export function diagonalCopy(self: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagonalCopy(self: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+export function diagonalCopy(self: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
 export function diagonalCopy(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(593, a0, a1, a2, a3);
 }
@@ -1157,6 +1193,7 @@ export function diagonalCopy(a0: unknown, a1?: unknown, a2?: unknown, a3?: unkno
 /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
 export function diagonalScatter(self: Tensor, src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
 export function diagonalScatter(self: Tensor, src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+export function diagonalScatter(self: Tensor, src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
 export function diagonalScatter(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(594, a0, a1, a2, a3, a4);
 }
@@ -1164,6 +1201,7 @@ export function diagonalScatter(a0: unknown, a1?: unknown, a2?: unknown, a3?: un
 /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
 export function diff(self: Tensor, n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
 export function diff(self: Tensor, options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+export function diff(self: Tensor, n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
 export function diff(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(595, a0, a1, a2, a3, a4);
 }
@@ -1234,6 +1272,7 @@ export function dstack(a0: unknown): unknown {
 /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
 export function elu(self: Tensor, alpha?: Scalar, scale?: Scalar, inputScale?: Scalar): Tensor;
 export function elu(self: Tensor, options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
+export function elu(self: Tensor, alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor;
 export function elu(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(609, a0, a1, a2, a3);
 }
@@ -1241,6 +1280,7 @@ export function elu(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unkn
 /** `aten::embedding(Tensor weight, Tensor indices, int padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
 export function embedding(weight: Tensor, indices: Tensor, paddingIdx?: number, scaleGradByFreq?: boolean, sparse?: boolean): Tensor;
 export function embedding(weight: Tensor, indices: Tensor, options?: { paddingIdx?: number; scaleGradByFreq?: boolean; sparse?: boolean }): Tensor;
+export function embedding(weight: Tensor, indices: Tensor, paddingIdx: number, options?: { scaleGradByFreq?: boolean; sparse?: boolean }): Tensor;
 export function embedding(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(612, a0, a1, a2, a3, a4);
 }
@@ -1248,6 +1288,7 @@ export function embedding(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq?: boolean, mode?: number, sparse?: boolean, perSampleWeights?: Tensor | null, includeLastOffset?: boolean): [Tensor, Tensor, Tensor, Tensor];
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scaleGradByFreq?: boolean; mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
+export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, options?: { mode?: number; sparse?: boolean; perSampleWeights?: Tensor | null; includeLastOffset?: boolean }): [Tensor, Tensor, Tensor, Tensor];
 /** `aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)` */
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean, paddingIdx?: number | null): [Tensor, Tensor, Tensor, Tensor];
 export function embeddingBag(weight: Tensor, indices: Tensor, offsets: Tensor, scaleGradByFreq: boolean, mode: number, sparse: boolean, perSampleWeights: Tensor | null, includeLastOffset: boolean, options?: { paddingIdx?: number | null }): [Tensor, Tensor, Tensor, Tensor];
@@ -1439,6 +1480,7 @@ export function featureDropout(a0: unknown, a1?: unknown, a2?: unknown): unknown
 /** `aten::fft_fft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
 export function fftFft(self: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function fftFft(self: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+export function fftFft(self: Tensor, n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
 export function fftFft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(661, a0, a1, a2, a3);
 }
@@ -1446,6 +1488,7 @@ export function fftFft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): u
 /** `aten::fft_fft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
 export function fftFft2(self: Tensor, s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
 export function fftFft2(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+export function fftFft2(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
 export function fftFft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(662, a0, a1, a2, a3);
 }
@@ -1460,6 +1503,7 @@ export function fftFftfreq(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::fft_fftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
 export function fftFftn(self: Tensor, s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
 export function fftFftn(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+export function fftFftn(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
 export function fftFftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(664, a0, a1, a2, a3);
 }
@@ -1474,6 +1518,7 @@ export function fftFftshift(a0: unknown, a1?: unknown): unknown {
 /** `aten::fft_hfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
 export function fftHfft(self: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function fftHfft(self: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+export function fftHfft(self: Tensor, n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
 export function fftHfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(666, a0, a1, a2, a3);
 }
@@ -1481,6 +1526,7 @@ export function fftHfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): 
 /** `aten::fft_hfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
 export function fftHfft2(self: Tensor, s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
 export function fftHfft2(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+export function fftHfft2(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
 export function fftHfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(667, a0, a1, a2, a3);
 }
@@ -1488,6 +1534,7 @@ export function fftHfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::fft_hfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
 export function fftHfftn(self: Tensor, s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
 export function fftHfftn(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+export function fftHfftn(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
 export function fftHfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(668, a0, a1, a2, a3);
 }
@@ -1495,6 +1542,7 @@ export function fftHfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::fft_ifft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
 export function fftIfft(self: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function fftIfft(self: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+export function fftIfft(self: Tensor, n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
 export function fftIfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(669, a0, a1, a2, a3);
 }
@@ -1502,6 +1550,7 @@ export function fftIfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): 
 /** `aten::fft_ifft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
 export function fftIfft2(self: Tensor, s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
 export function fftIfft2(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+export function fftIfft2(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
 export function fftIfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(670, a0, a1, a2, a3);
 }
@@ -1509,6 +1558,7 @@ export function fftIfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::fft_ifftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
 export function fftIfftn(self: Tensor, s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
 export function fftIfftn(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+export function fftIfftn(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
 export function fftIfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(671, a0, a1, a2, a3);
 }
@@ -1523,6 +1573,7 @@ export function fftIfftshift(a0: unknown, a1?: unknown): unknown {
 /** `aten::fft_ihfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
 export function fftIhfft(self: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function fftIhfft(self: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+export function fftIhfft(self: Tensor, n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
 export function fftIhfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(673, a0, a1, a2, a3);
 }
@@ -1530,6 +1581,7 @@ export function fftIhfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::fft_ihfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
 export function fftIhfft2(self: Tensor, s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
 export function fftIhfft2(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+export function fftIhfft2(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
 export function fftIhfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(674, a0, a1, a2, a3);
 }
@@ -1537,6 +1589,7 @@ export function fftIhfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown)
 /** `aten::fft_ihfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
 export function fftIhfftn(self: Tensor, s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
 export function fftIhfftn(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+export function fftIhfftn(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
 export function fftIhfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(675, a0, a1, a2, a3);
 }
@@ -1544,6 +1597,7 @@ export function fftIhfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown)
 /** `aten::fft_irfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
 export function fftIrfft(self: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function fftIrfft(self: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+export function fftIrfft(self: Tensor, n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
 export function fftIrfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(676, a0, a1, a2, a3);
 }
@@ -1551,6 +1605,7 @@ export function fftIrfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::fft_irfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
 export function fftIrfft2(self: Tensor, s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
 export function fftIrfft2(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+export function fftIrfft2(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
 export function fftIrfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(677, a0, a1, a2, a3);
 }
@@ -1558,6 +1613,7 @@ export function fftIrfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown)
 /** `aten::fft_irfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
 export function fftIrfftn(self: Tensor, s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
 export function fftIrfftn(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+export function fftIrfftn(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
 export function fftIrfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(678, a0, a1, a2, a3);
 }
@@ -1565,6 +1621,7 @@ export function fftIrfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown)
 /** `aten::fft_rfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
 export function fftRfft(self: Tensor, n?: number | null, dim?: number, norm?: string | null): Tensor;
 export function fftRfft(self: Tensor, options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+export function fftRfft(self: Tensor, n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
 export function fftRfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(679, a0, a1, a2, a3);
 }
@@ -1572,6 +1629,7 @@ export function fftRfft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): 
 /** `aten::fft_rfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
 export function fftRfft2(self: Tensor, s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
 export function fftRfft2(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+export function fftRfft2(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
 export function fftRfft2(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(680, a0, a1, a2, a3);
 }
@@ -1586,6 +1644,7 @@ export function fftRfftfreq(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::fft_rfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
 export function fftRfftn(self: Tensor, s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
 export function fftRfftn(self: Tensor, options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+export function fftRfftn(self: Tensor, s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
 export function fftRfftn(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(682, a0, a1, a2, a3);
 }
@@ -1609,6 +1668,7 @@ export function flatten(self: Tensor, startDim: number, endDim: number, outDim: 
 /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
 export function flatten(self: Tensor, startDim?: number, endDim?: number): Tensor;
 export function flatten(self: Tensor, options?: { startDim?: number; endDim?: number }): Tensor;
+export function flatten(self: Tensor, startDim: number, options?: { endDim?: number }): Tensor;
 export function flatten(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(688, a0, a1, a2, a3);
 }
@@ -1723,6 +1783,7 @@ export function fullLike(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
 export function fusedMovingAvgObsFakeQuant(self: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, perRowFakeQuant?: boolean, symmetricQuant?: boolean): Tensor;
 export function fusedMovingAvgObsFakeQuant(self: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+export function fusedMovingAvgObsFakeQuant(self: Tensor, observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, perRowFakeQuant: boolean, options?: { symmetricQuant?: boolean }): Tensor;
 export function fusedMovingAvgObsFakeQuant(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown, a8?: unknown, a9?: unknown, a10?: unknown, a11?: unknown, a12?: unknown): unknown {
   return invokeN(714, [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12]);
 }
@@ -1845,6 +1906,7 @@ export function gridSampler_3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unk
 /** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
 export function groupNorm(input: Tensor, numGroups: number, weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnabled?: boolean): Tensor;
 export function groupNorm(input: Tensor, numGroups: number, options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Tensor;
+export function groupNorm(input: Tensor, numGroups: number, weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnabled?: boolean }): Tensor;
 export function groupNorm(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(742, a0, a1, a2, a3, a4, a5);
 }
@@ -1860,6 +1922,7 @@ export function gru(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: 
 /** `aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function gruCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
 export function gruCell(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(744, a0, a1, a2, a3, a4, a5);
 }
@@ -1914,6 +1977,7 @@ export function hardswish(a0: unknown): unknown {
 /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
 export function hardtanh(self: Tensor, minVal?: Scalar, maxVal?: Scalar): Tensor;
 export function hardtanh(self: Tensor, options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
+export function hardtanh(self: Tensor, minVal: Scalar, options?: { maxVal?: Scalar }): Tensor;
 export function hardtanh(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(757, a0, a1, a2);
 }
@@ -1927,6 +1991,7 @@ export function heaviside(a0: unknown, a1?: unknown): unknown {
 /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
 export function hingeEmbeddingLoss(self: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function hingeEmbeddingLoss(self: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
+export function hingeEmbeddingLoss(self: Tensor, target: Tensor, margin: number, options?: { reduction?: number }): Tensor;
 export function hingeEmbeddingLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(762, a0, a1, a2, a3);
 }
@@ -1934,6 +1999,7 @@ export function hingeEmbeddingLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?:
 /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
 export function histc(self: Tensor, bins?: number, min?: Scalar, max?: Scalar): Tensor;
 export function histc(self: Tensor, options?: { bins?: number; min?: Scalar; max?: Scalar }): Tensor;
+export function histc(self: Tensor, bins: number, options?: { min?: Scalar; max?: Scalar }): Tensor;
 export function histc(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(763, a0, a1, a2, a3);
 }
@@ -1950,12 +2016,15 @@ export function histogram(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
 export function histogramdd(self: Tensor, bins: number[], range?: number[] | null, weight?: Tensor | null, density?: boolean): { hist: Tensor; binEdges: Tensor[] };
 export function histogramdd(self: Tensor, bins: number[], options?: { range?: number[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
+export function histogramdd(self: Tensor, bins: number[], range: number[] | null, options?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
 /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
 export function histogramdd(self: Tensor, bins: Tensor[], range?: number[] | null, weight?: Tensor | null, density?: boolean): { hist: Tensor; binEdges: Tensor[] };
 export function histogramdd(self: Tensor, bins: Tensor[], options?: { range?: number[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
+export function histogramdd(self: Tensor, bins: Tensor[], range: number[] | null, options?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
 /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
 export function histogramdd(self: Tensor, bins: number, range?: number[] | null, weight?: Tensor | null, density?: boolean): { hist: Tensor; binEdges: Tensor[] };
 export function histogramdd(self: Tensor, bins: number, options?: { range?: number[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
+export function histogramdd(self: Tensor, bins: number, range: number[] | null, options?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
 export function histogramdd(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return named(invoke5(765, a0, a1, a2, a3, a4), ['hist', 'binEdges']);
 }
@@ -1983,6 +2052,7 @@ export function hstack(a0: unknown): unknown {
 /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
 export function huberLoss(self: Tensor, target: Tensor, reduction?: number, delta?: number): Tensor;
 export function huberLoss(self: Tensor, target: Tensor, options?: { reduction?: number; delta?: number }): Tensor;
+export function huberLoss(self: Tensor, target: Tensor, reduction: number, options?: { delta?: number }): Tensor;
 export function huberLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(769, a0, a1, a2, a3);
 }
@@ -2186,6 +2256,7 @@ export function isVulkanAvailable(): unknown {
 /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
 export function isclose(self: Tensor, other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
 export function isclose(self: Tensor, other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+export function isclose(self: Tensor, other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): Tensor;
 export function isclose(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(815, a0, a1, a2, a3, a4);
 }
@@ -2239,6 +2310,7 @@ export function isreal(a0: unknown): unknown {
 /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
 export function istft(self: Tensor, nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, returnComplex?: boolean): Tensor;
 export function istft(self: Tensor, nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+export function istft(self: Tensor, nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
 export function istft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown, a8?: unknown, a9?: unknown): unknown {
   return invokeN(823, [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9]);
 }
@@ -2269,6 +2341,7 @@ export function kron(a0: unknown, a1?: unknown): unknown {
 /** `aten::kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
 export function kthvalue(self: Tensor, k: number, dim?: number, keepdim?: boolean): { values: Tensor; indices: Tensor };
 export function kthvalue(self: Tensor, k: number, options?: { dim?: number; keepdim?: boolean }): { values: Tensor; indices: Tensor };
+export function kthvalue(self: Tensor, k: number, dim: number, options?: { keepdim?: boolean }): { values: Tensor; indices: Tensor };
 export function kthvalue(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return named(invoke4(828, a0, a1, a2, a3), ['values', 'indices']);
 }
@@ -2283,6 +2356,7 @@ export function l1Loss(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
 export function layerNorm(input: Tensor, normalizedShape: number[], weight?: Tensor | null, bias?: Tensor | null, eps?: number, cudnnEnable?: boolean): Tensor;
 export function layerNorm(input: Tensor, normalizedShape: number[], options?: { weight?: Tensor | null; bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Tensor;
+export function layerNorm(input: Tensor, normalizedShape: number[], weight: Tensor | null, options?: { bias?: Tensor | null; eps?: number; cudnnEnable?: boolean }): Tensor;
 export function layerNorm(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(830, a0, a1, a2, a3, a4, a5);
 }
@@ -2509,9 +2583,11 @@ export function linalgMatrixExp(a0: unknown): unknown {
 /** `aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function linalgMatrixNorm(self: Tensor, ord: Scalar, dim?: number[], keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function linalgMatrixNorm(self: Tensor, ord: Scalar, options?: { dim?: number[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function linalgMatrixNorm(self: Tensor, ord: Scalar, dim: number[], options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function linalgMatrixNorm(self: Tensor, ord?: string, dim?: number[], keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function linalgMatrixNorm(self: Tensor, options?: { ord?: string; dim?: number[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function linalgMatrixNorm(self: Tensor, ord: string, options?: { dim?: number[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function linalgMatrixNorm(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(874, a0, a1, a2, a3, a4);
 }
@@ -2545,9 +2621,11 @@ export function linalgMultiDot(a0: unknown): unknown {
 /** `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function linalgNorm(self: Tensor, ord?: Scalar | null, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function linalgNorm(self: Tensor, options?: { ord?: Scalar | null; dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function linalgNorm(self: Tensor, ord: Scalar | null, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
 /** `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function linalgNorm(self: Tensor, ord: string, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function linalgNorm(self: Tensor, ord: string, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function linalgNorm(self: Tensor, ord: string, dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function linalgNorm(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(878, a0, a1, a2, a3, a4);
 }
@@ -2639,6 +2717,7 @@ export function linalgVecdot(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function linalgVectorNorm(self: Tensor, ord?: Scalar, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function linalgVectorNorm(self: Tensor, options?: { ord?: Scalar; dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function linalgVectorNorm(self: Tensor, ord: Scalar, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function linalgVectorNorm(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(891, a0, a1, a2, a3, a4);
 }
@@ -2677,6 +2756,7 @@ export function log2(a0: unknown): unknown {
 /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
 export function logNormal(self: Tensor, mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
 export function logNormal(self: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+export function logNormal(self: Tensor, mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
 export function logNormal(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(903, a0, a1, a2, a3);
 }
@@ -2773,6 +2853,7 @@ export function lstm(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?:
 /** `aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)` */
 export function lstmCell(input: Tensor, hx: Tensor[], wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): [Tensor, Tensor];
 export function lstmCell(input: Tensor, hx: Tensor[], wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): [Tensor, Tensor];
+export function lstmCell(input: Tensor, hx: Tensor[], wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): [Tensor, Tensor];
 export function lstmCell(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(927, a0, a1, a2, a3, a4, a5);
 }
@@ -2794,6 +2875,7 @@ export function luSolve(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)` */
 export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData?: boolean, unpackPivots?: boolean): { P: Tensor; L: Tensor; U: Tensor };
 export function luUnpack(LUData: Tensor, LUPivots: Tensor, options?: { unpackData?: boolean; unpackPivots?: boolean }): { P: Tensor; L: Tensor; U: Tensor };
+export function luUnpack(LUData: Tensor, LUPivots: Tensor, unpackData: boolean, options?: { unpackPivots?: boolean }): { P: Tensor; L: Tensor; U: Tensor };
 export function luUnpack(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return named(invoke4(932, a0, a1, a2, a3), ['P', 'L', 'U']);
 }
@@ -2813,6 +2895,7 @@ export function mT(a0: unknown): unknown {
 /** `aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin?: number, reduction?: number): Tensor;
 export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
+export function marginRankingLoss(input1: Tensor, input2: Tensor, target: Tensor, margin: number, options?: { reduction?: number }): Tensor;
 export function marginRankingLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(935, a0, a1, a2, a3, a4);
 }
@@ -2875,6 +2958,7 @@ export function max(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
 export function maxPool1d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
 export function maxPool1d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+export function maxPool1d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
 export function maxPool1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(949, a0, a1, a2, a3, a4, a5);
 }
@@ -2882,6 +2966,7 @@ export function maxPool1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
 export function maxPool1dWithIndices(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): [Tensor, Tensor];
 export function maxPool1dWithIndices(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool1dWithIndices(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
 export function maxPool1dWithIndices(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(950, a0, a1, a2, a3, a4, a5);
 }
@@ -2889,6 +2974,7 @@ export function maxPool1dWithIndices(a0: unknown, a1?: unknown, a2?: unknown, a3
 /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
 export function maxPool2d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
 export function maxPool2d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+export function maxPool2d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
 export function maxPool2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(951, a0, a1, a2, a3, a4, a5);
 }
@@ -2896,6 +2982,7 @@ export function maxPool2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
 export function maxPool2dWithIndices(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): [Tensor, Tensor];
 export function maxPool2dWithIndices(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool2dWithIndices(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
 export function maxPool2dWithIndices(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(952, a0, a1, a2, a3, a4, a5);
 }
@@ -2903,6 +2990,7 @@ export function maxPool2dWithIndices(a0: unknown, a1?: unknown, a2?: unknown, a3
 /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
 export function maxPool3d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
 export function maxPool3d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+export function maxPool3d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
 export function maxPool3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(954, a0, a1, a2, a3, a4, a5);
 }
@@ -2910,6 +2998,7 @@ export function maxPool3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
 export function maxPool3dWithIndices(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): [Tensor, Tensor];
 export function maxPool3dWithIndices(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
+export function maxPool3dWithIndices(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
 export function maxPool3dWithIndices(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(955, a0, a1, a2, a3, a4, a5);
 }
@@ -2937,6 +3026,7 @@ export function mean(self: Tensor, options?: { dtype?: DType | null }): Tensor;
 /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function mean(self: Tensor, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function mean(self: Tensor, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function mean(self: Tensor, dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function mean(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(960, a0, a1, a2, a3);
 }
@@ -3058,6 +3148,7 @@ export function mkldnnLinearBackwardWeights(a0: unknown, a1?: unknown, a2?: unkn
 /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
 export function mkldnnMaxPool2d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
 export function mkldnnMaxPool2d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool2d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
 export function mkldnnMaxPool2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(984, a0, a1, a2, a3, a4, a5);
 }
@@ -3065,6 +3156,7 @@ export function mkldnnMaxPool2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: un
 /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
 export function mkldnnMaxPool3d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
 export function mkldnnMaxPool3d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+export function mkldnnMaxPool3d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
 export function mkldnnMaxPool3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(986, a0, a1, a2, a3, a4, a5);
 }
@@ -3072,6 +3164,7 @@ export function mkldnnMaxPool3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: un
 /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, int[2] padding=0, int[2] stride=1, int[2] dilation=1, int groups=1) -> Tensor` */
 export function mkldnnReorderConv2dWeight(self: Tensor, padding?: number | number[], stride?: number | number[], dilation?: number | number[], groups?: number): Tensor;
 export function mkldnnReorderConv2dWeight(self: Tensor, options?: { padding?: number | number[]; stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
+export function mkldnnReorderConv2dWeight(self: Tensor, padding: number | number[], options?: { stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
 export function mkldnnReorderConv2dWeight(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(988, a0, a1, a2, a3, a4);
 }
@@ -3079,6 +3172,7 @@ export function mkldnnReorderConv2dWeight(a0: unknown, a1?: unknown, a2?: unknow
 /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, int[3] padding=0, int[3] stride=1, int[3] dilation=1, int groups=1) -> Tensor` */
 export function mkldnnReorderConv3dWeight(self: Tensor, padding?: number | number[], stride?: number | number[], dilation?: number | number[], groups?: number): Tensor;
 export function mkldnnReorderConv3dWeight(self: Tensor, options?: { padding?: number | number[]; stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
+export function mkldnnReorderConv3dWeight(self: Tensor, padding: number | number[], options?: { stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
 export function mkldnnReorderConv3dWeight(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(989, a0, a1, a2, a3, a4);
 }
@@ -3092,6 +3186,7 @@ export function mm(a0: unknown, a1?: unknown): unknown {
 /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
 export function mode(self: Tensor, dim?: number, keepdim?: boolean): { values: Tensor; indices: Tensor };
 export function mode(self: Tensor, options?: { dim?: number; keepdim?: boolean }): { values: Tensor; indices: Tensor };
+export function mode(self: Tensor, dim: number, options?: { keepdim?: boolean }): { values: Tensor; indices: Tensor };
 export function mode(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return named(invoke3(991, a0, a1, a2), ['values', 'indices']);
 }
@@ -3136,6 +3231,7 @@ export function mul(a0: unknown, a1?: unknown): unknown {
 /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
 export function multiMarginLoss(self: Tensor, target: Tensor, p?: Scalar, margin?: Scalar, weight?: Tensor | null, reduction?: number): Tensor;
 export function multiMarginLoss(self: Tensor, target: Tensor, options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: number }): Tensor;
+export function multiMarginLoss(self: Tensor, target: Tensor, p: Scalar, options?: { margin?: Scalar; weight?: Tensor | null; reduction?: number }): Tensor;
 export function multiMarginLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1002, a0, a1, a2, a3, a4, a5);
 }
@@ -3183,6 +3279,7 @@ export function mvlgamma(a0: unknown, a1?: unknown): unknown {
 /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
 export function nanToNum(self: Tensor, nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
 export function nanToNum(self: Tensor, options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+export function nanToNum(self: Tensor, nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
 export function nanToNum(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1013, a0, a1, a2, a3);
 }
@@ -3190,6 +3287,7 @@ export function nanToNum(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown):
 /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function nanmean(self: Tensor, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function nanmean(self: Tensor, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function nanmean(self: Tensor, dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function nanmean(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1015, a0, a1, a2, a3);
 }
@@ -3206,9 +3304,11 @@ export function nanmedian(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
 export function nanquantile(self: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
 export function nanquantile(self: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+export function nanquantile(self: Tensor, q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
 /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
 export function nanquantile(self: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
 export function nanquantile(self: Tensor, q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+export function nanquantile(self: Tensor, q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
 export function nanquantile(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1017, a0, a1, a2, a3, a4);
 }
@@ -3216,6 +3316,7 @@ export function nanquantile(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknow
 /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function nansum(self: Tensor, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function nansum(self: Tensor, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function nansum(self: Tensor, dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function nansum(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1018, a0, a1, a2, a3);
 }
@@ -3341,6 +3442,7 @@ export function nextafter(a0: unknown, a1?: unknown): unknown {
 /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor` */
 export function nllLoss(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
 export function nllLoss(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
+export function nllLoss(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number }): Tensor;
 export function nllLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1045, a0, a1, a2, a3, a4);
 }
@@ -3348,6 +3450,7 @@ export function nllLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a
 /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor` */
 export function nllLoss2d(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
 export function nllLoss2d(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
+export function nllLoss2d(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number }): Tensor;
 export function nllLoss2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1046, a0, a1, a2, a3, a4);
 }
@@ -3367,6 +3470,7 @@ export function nllLossForward(a0: unknown, a1?: unknown, a2?: unknown, a3?: unk
 /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor` */
 export function nllLossNd(self: Tensor, target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
 export function nllLossNd(self: Tensor, target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
+export function nllLossNd(self: Tensor, target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number }): Tensor;
 export function nllLossNd(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1051, a0, a1, a2, a3, a4);
 }
@@ -3401,6 +3505,7 @@ export function norm(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?:
 /** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
 export function normExceptDim(v: Tensor, pow?: number, dim?: number): Tensor;
 export function normExceptDim(v: Tensor, options?: { pow?: number; dim?: number }): Tensor;
+export function normExceptDim(v: Tensor, pow: number, options?: { dim?: number }): Tensor;
 export function normExceptDim(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(1055, a0, a1, a2);
 }
@@ -3421,6 +3526,7 @@ export function normal(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): u
 /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
 export function normalFunctional(self: Tensor, mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
 export function normalFunctional(self: Tensor, options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+export function normalFunctional(self: Tensor, mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
 export function normalFunctional(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1058, a0, a1, a2, a3);
 }
@@ -3471,6 +3577,7 @@ export function orgqr(a0: unknown, a1?: unknown): unknown {
 /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
 export function ormqr(self: Tensor, input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean): Tensor;
 export function ormqr(self: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
+export function ormqr(self: Tensor, input2: Tensor, input3: Tensor, left: boolean, options?: { transpose?: boolean }): Tensor;
 export function ormqr(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1067, a0, a1, a2, a3, a4);
 }
@@ -3484,6 +3591,7 @@ export function outer(a0: unknown, a1?: unknown): unknown {
 /** `aten::pad(Tensor self, int[] pad, str mode="constant", float? value=None) -> Tensor` */
 export function pad(self: Tensor, pad: number[], mode?: string, value?: number | null): Tensor;
 export function pad(self: Tensor, pad: number[], options?: { mode?: string; value?: number | null }): Tensor;
+export function pad(self: Tensor, pad: number[], mode: string, options?: { value?: number | null }): Tensor;
 export function pad(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1070, a0, a1, a2, a3);
 }
@@ -3491,6 +3599,7 @@ export function pad(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unkn
 /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0.) -> Tensor` */
 export function padSequence(sequences: Tensor[], batchFirst?: boolean, paddingValue?: number): Tensor;
 export function padSequence(sequences: Tensor[], options?: { batchFirst?: boolean; paddingValue?: number }): Tensor;
+export function padSequence(sequences: Tensor[], batchFirst: boolean, options?: { paddingValue?: number }): Tensor;
 export function padSequence(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(1071, a0, a1, a2);
 }
@@ -3498,6 +3607,7 @@ export function padSequence(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor` */
 export function pairwiseDistance(x1: Tensor, x2: Tensor, p?: number, eps?: number, keepdim?: boolean): Tensor;
 export function pairwiseDistance(x1: Tensor, x2: Tensor, options?: { p?: number; eps?: number; keepdim?: boolean }): Tensor;
+export function pairwiseDistance(x1: Tensor, x2: Tensor, p: number, options?: { eps?: number; keepdim?: boolean }): Tensor;
 export function pairwiseDistance(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1072, a0, a1, a2, a3, a4);
 }
@@ -3650,9 +3760,11 @@ export function qr(a0: unknown, a1?: unknown): unknown {
 /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
 export function quantile(self: Tensor, q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
 export function quantile(self: Tensor, q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+export function quantile(self: Tensor, q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
 /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
 export function quantile(self: Tensor, q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
 export function quantile(self: Tensor, q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+export function quantile(self: Tensor, q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
 export function quantile(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1099, a0, a1, a2, a3, a4);
 }
@@ -3716,6 +3828,7 @@ export function quantizedLstmCell(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
 export function quantizedMaxPool1d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
 export function quantizedMaxPool1d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool1d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
 export function quantizedMaxPool1d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1108, a0, a1, a2, a3, a4, a5);
 }
@@ -3723,6 +3836,7 @@ export function quantizedMaxPool1d(a0: unknown, a1?: unknown, a2?: unknown, a3?:
 /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
 export function quantizedMaxPool2d(self: Tensor, kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
 export function quantizedMaxPool2d(self: Tensor, kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+export function quantizedMaxPool2d(self: Tensor, kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
 export function quantizedMaxPool2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1109, a0, a1, a2, a3, a4, a5);
 }
@@ -3938,6 +4052,7 @@ export function rnnRelu(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a
 /** `aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnReluCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
 export function rnnReluCell(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1167, a0, a1, a2, a3, a4, a5);
 }
@@ -3953,6 +4068,7 @@ export function rnnTanh(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a
 /** `aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh?: Tensor | null, bHh?: Tensor | null): Tensor;
 export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, options?: { bIh?: Tensor | null; bHh?: Tensor | null }): Tensor;
+export function rnnTanhCell(input: Tensor, hx: Tensor, wIh: Tensor, wHh: Tensor, bIh: Tensor | null, options?: { bHh?: Tensor | null }): Tensor;
 export function rnnTanhCell(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1169, a0, a1, a2, a3, a4, a5);
 }
@@ -3967,6 +4083,7 @@ export function roll(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
 export function rot90(self: Tensor, k?: number, dims?: number[]): Tensor;
 export function rot90(self: Tensor, options?: { k?: number; dims?: number[] }): Tensor;
+export function rot90(self: Tensor, k: number, options?: { dims?: number[] }): Tensor;
 export function rot90(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(1171, a0, a1, a2);
 }
@@ -4000,6 +4117,7 @@ export function rowStack(a0: unknown): unknown {
 /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
 export function rrelu(self: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rrelu(self: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rrelu(self: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
 export function rrelu(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1177, a0, a1, a2, a3, a4);
 }
@@ -4007,6 +4125,7 @@ export function rrelu(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?
 /** `aten::rrelu_with_noise(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
 export function rreluWithNoise(self: Tensor, noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
 export function rreluWithNoise(self: Tensor, noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+export function rreluWithNoise(self: Tensor, noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
 export function rreluWithNoise(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1179, a0, a1, a2, a3, a4, a5);
 }
@@ -4147,6 +4266,7 @@ export function sinh(a0: unknown): unknown {
 /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
 export function sliceCopy(self: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
 export function sliceCopy(self: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+export function sliceCopy(self: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
 export function sliceCopy(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1223, a0, a1, a2, a3, a4);
 }
@@ -4154,6 +4274,7 @@ export function sliceCopy(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
 export function sliceScatter(self: Tensor, src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
 export function sliceScatter(self: Tensor, src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+export function sliceScatter(self: Tensor, src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
 export function sliceScatter(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1224, a0, a1, a2, a3, a4, a5);
 }
@@ -4167,6 +4288,7 @@ export function slogdet(a0: unknown): unknown {
 /** `aten::slow_conv3d(Tensor self, Tensor weight, int[3] kernel_size, Tensor? bias=None, int[3] stride=1, int[3] padding=0) -> Tensor` */
 export function slowConv3d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[]): Tensor;
 export function slowConv3d(self: Tensor, weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[] }): Tensor;
+export function slowConv3d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[] }): Tensor;
 export function slowConv3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1226, a0, a1, a2, a3, a4, a5);
 }
@@ -4180,6 +4302,7 @@ export function slowConv3dForward(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, int[2] kernel_size, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1) -> Tensor` */
 export function slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], dilation?: number | number[]): Tensor;
 export function slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
+export function slowConvDilated2d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
 export function slowConvDilated2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(1228, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -4187,6 +4310,7 @@ export function slowConvDilated2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, int[3] kernel_size, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1) -> Tensor` */
 export function slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], dilation?: number | number[]): Tensor;
 export function slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
+export function slowConvDilated3d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
 export function slowConvDilated3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
   return invoke7(1229, a0, a1, a2, a3, a4, a5, a6);
 }
@@ -4194,6 +4318,7 @@ export function slowConvDilated3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, int[2] kernel_size, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int[2] dilation=1) -> Tensor` */
 export function slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], outputPadding?: number | number[], dilation?: number | number[]): Tensor;
 export function slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
+export function slowConvTranspose2d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
 export function slowConvTranspose2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown): unknown {
   return invoke8(1230, a0, a1, a2, a3, a4, a5, a6, a7);
 }
@@ -4201,6 +4326,7 @@ export function slowConvTranspose2d(a0: unknown, a1?: unknown, a2?: unknown, a3?
 /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, int[3] kernel_size, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int[3] dilation=1) -> Tensor` */
 export function slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], outputPadding?: number | number[], dilation?: number | number[]): Tensor;
 export function slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
+export function slowConvTranspose3d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
 export function slowConvTranspose3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown): unknown {
   return invoke8(1231, a0, a1, a2, a3, a4, a5, a6, a7);
 }
@@ -4214,6 +4340,7 @@ export function smm(a0: unknown, a1?: unknown): unknown {
 /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
 export function smoothL1Loss(self: Tensor, target: Tensor, reduction?: number, beta?: number): Tensor;
 export function smoothL1Loss(self: Tensor, target: Tensor, options?: { reduction?: number; beta?: number }): Tensor;
+export function smoothL1Loss(self: Tensor, target: Tensor, reduction: number, options?: { beta?: number }): Tensor;
 export function smoothL1Loss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1233, a0, a1, a2, a3);
 }
@@ -4235,6 +4362,7 @@ export function softmax(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
 export function softplus(self: Tensor, beta?: Scalar, threshold?: Scalar): Tensor;
 export function softplus(self: Tensor, options?: { beta?: Scalar; threshold?: Scalar }): Tensor;
+export function softplus(self: Tensor, beta: Scalar, options?: { threshold?: Scalar }): Tensor;
 export function softplus(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(1238, a0, a1, a2);
 }
@@ -4249,6 +4377,7 @@ export function softshrink(a0: unknown, a1?: unknown): unknown {
 /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
 export function sort(self: Tensor, dim?: number, descending?: boolean): { values: Tensor; indices: Tensor };
 export function sort(self: Tensor, options?: { dim?: number; descending?: boolean }): { values: Tensor; indices: Tensor };
+export function sort(self: Tensor, dim: number, options?: { descending?: boolean }): { values: Tensor; indices: Tensor };
 /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
 export function sort(self: Tensor, options?: { stable?: boolean | null; dim?: number; descending?: boolean }): { values: Tensor; indices: Tensor };
 export function sort(a0: unknown, a1?: unknown, a2?: unknown): unknown {
@@ -4815,6 +4944,7 @@ export function std(self: Tensor, options?: { dim?: number | number[] | null; co
 /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
 export function std(self: Tensor, dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
 export function std(self: Tensor, options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+export function std(self: Tensor, dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
 export function std(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1325, a0, a1, a2, a3);
 }
@@ -4828,6 +4958,7 @@ export function stdMean(self: Tensor, options?: { dim?: number | number[] | null
 /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
 export function stdMean(self: Tensor, dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): [Tensor, Tensor];
 export function stdMean(self: Tensor, options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+export function stdMean(self: Tensor, dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
 export function stdMean(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1326, a0, a1, a2, a3);
 }
@@ -4835,9 +4966,11 @@ export function stdMean(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): 
 /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None) -> Tensor` */
 export function stft(self: Tensor, nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, normalized?: boolean, onesided?: boolean | null, returnComplex?: boolean | null): Tensor;
 export function stft(self: Tensor, nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
+export function stft(self: Tensor, nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
 /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None) -> Tensor` */
 export function stft(self: Tensor, nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, center?: boolean, padMode?: string, normalized?: boolean, onesided?: boolean | null, returnComplex?: boolean | null): Tensor;
 export function stft(self: Tensor, nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
+export function stft(self: Tensor, nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
 export function stft(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown, a8?: unknown, a9?: unknown): unknown {
   return invokeN(1327, [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9]);
 }
@@ -4865,6 +4998,7 @@ export function sum(self: Tensor, options?: { dtype?: DType | null }): Tensor;
 /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
 export function sum(self: Tensor, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
 export function sum(self: Tensor, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+export function sum(self: Tensor, dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
 export function sum(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1333, a0, a1, a2, a3);
 }
@@ -4878,6 +5012,7 @@ export function sumToSize(a0: unknown, a1?: unknown): unknown {
 /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
 export function svd(self: Tensor, some?: boolean, computeUv?: boolean): { U: Tensor; S: Tensor; V: Tensor };
 export function svd(self: Tensor, options?: { some?: boolean; computeUv?: boolean }): { U: Tensor; S: Tensor; V: Tensor };
+export function svd(self: Tensor, some: boolean, options?: { computeUv?: boolean }): { U: Tensor; S: Tensor; V: Tensor };
 export function svd(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return named(invoke3(1335, a0, a1, a2), ['U', 'S', 'V']);
 }
@@ -4897,6 +5032,7 @@ export function swapdims(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::symeig(Tensor self, bool eigenvectors=False, bool upper=True) -> (Tensor eigenvalues, Tensor eigenvectors)` */
 export function symeig(self: Tensor, eigenvectors?: boolean, upper?: boolean): { eigenvalues: Tensor; eigenvectors: Tensor };
 export function symeig(self: Tensor, options?: { eigenvectors?: boolean; upper?: boolean }): { eigenvalues: Tensor; eigenvectors: Tensor };
+export function symeig(self: Tensor, eigenvectors: boolean, options?: { upper?: boolean }): { eigenvalues: Tensor; eigenvectors: Tensor };
 export function symeig(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return named(invoke3(1340, a0, a1, a2), ['eigenvalues', 'eigenvectors']);
 }
@@ -4960,6 +5096,7 @@ export function tensordot(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown)
 /** `aten::thnn_conv2d(Tensor self, Tensor weight, int[2] kernel_size, Tensor? bias=None, int[2] stride=1, int[2] padding=0) -> Tensor` */
 export function thnnConv2d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[]): Tensor;
 export function thnnConv2d(self: Tensor, weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[] }): Tensor;
+export function thnnConv2d(self: Tensor, weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[] }): Tensor;
 export function thnnConv2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
   return invoke6(1353, a0, a1, a2, a3, a4, a5);
 }
@@ -5032,6 +5169,7 @@ export function toSparseCsr(a0: unknown): unknown {
 /** `aten::topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
 export function topk(self: Tensor, k: number, dim?: number, largest?: boolean, sorted?: boolean): { values: Tensor; indices: Tensor };
 export function topk(self: Tensor, k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor };
+export function topk(self: Tensor, k: number, dim: number, options?: { largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor };
 export function topk(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return named(invoke5(1369, a0, a1, a2, a3, a4), ['values', 'indices']);
 }
@@ -5073,6 +5211,7 @@ export function trapz(a0: unknown, a1?: unknown, a2?: unknown): unknown {
 /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
 export function triangularSolve(self: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean): { solution: Tensor; clonedCoefficient: Tensor };
 export function triangularSolve(self: Tensor, A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): { solution: Tensor; clonedCoefficient: Tensor };
+export function triangularSolve(self: Tensor, A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean }): { solution: Tensor; clonedCoefficient: Tensor };
 export function triangularSolve(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return named(invoke5(1377, a0, a1, a2, a3, a4), ['solution', 'clonedCoefficient']);
 }
@@ -5094,6 +5233,7 @@ export function trilIndices(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknow
 /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number, p?: number, eps?: number, swap?: boolean, reduction?: number): Tensor;
 export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number; p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
+export function tripletMarginLoss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, options?: { p?: number; eps?: number; swap?: boolean; reduction?: number }): Tensor;
 export function tripletMarginLoss(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown): unknown {
   return invoke8(1381, a0, a1, a2, a3, a4, a5, a6, a7);
 }
@@ -5173,6 +5313,7 @@ export function unfoldCopy(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown
 /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
 export function uniform(self: Tensor, from?: number, to?: number, options?: { generator?: Generator | null }): Tensor;
 export function uniform(self: Tensor, options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
+export function uniform(self: Tensor, from: number, options?: { to?: number; generator?: Generator | null }): Tensor;
 export function uniform(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1397, a0, a1, a2, a3);
 }
@@ -5180,6 +5321,7 @@ export function uniform(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): 
 /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
 export function uniqueConsecutive(self: Tensor, returnInverse?: boolean, returnCounts?: boolean, dim?: number | null): [Tensor, Tensor, Tensor];
 export function uniqueConsecutive(self: Tensor, options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+export function uniqueConsecutive(self: Tensor, returnInverse: boolean, options?: { returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
 export function uniqueConsecutive(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1399, a0, a1, a2, a3);
 }
@@ -5187,6 +5329,7 @@ export function uniqueConsecutive(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
 export function uniqueDim(self: Tensor, dim: number, sorted?: boolean, returnInverse?: boolean, returnCounts?: boolean): [Tensor, Tensor, Tensor];
 export function uniqueDim(self: Tensor, dim: number, options?: { sorted?: boolean; returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+export function uniqueDim(self: Tensor, dim: number, sorted: boolean, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
 export function uniqueDim(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1400, a0, a1, a2, a3, a4);
 }
@@ -5194,6 +5337,7 @@ export function uniqueDim(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown,
 /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
 export function uniqueDimConsecutive(self: Tensor, dim: number, returnInverse?: boolean, returnCounts?: boolean): [Tensor, Tensor, Tensor];
 export function uniqueDimConsecutive(self: Tensor, dim: number, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+export function uniqueDimConsecutive(self: Tensor, dim: number, returnInverse: boolean, options?: { returnCounts?: boolean }): [Tensor, Tensor, Tensor];
 export function uniqueDimConsecutive(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1401, a0, a1, a2, a3);
 }
@@ -5234,6 +5378,7 @@ export function unsqueezeCopy(a0: unknown, a1?: unknown): unknown {
 /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
 export function upsampleBicubic2d(self: Tensor, outputSize: number | number[], alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor;
 export function upsampleBicubic2d(self: Tensor, outputSize: number | number[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+export function upsampleBicubic2d(self: Tensor, outputSize: number | number[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
 /** `aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
 export function upsampleBicubic2d(input: Tensor, outputSize: number[] | null, alignCorners: boolean, scaleFactors?: number[] | null): Tensor;
 export function upsampleBicubic2d(input: Tensor, outputSize: number[] | null, alignCorners: boolean, options?: { scaleFactors?: number[] | null }): Tensor;
@@ -5244,6 +5389,7 @@ export function upsampleBicubic2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
 export function upsampleBilinear2d(self: Tensor, outputSize: number | number[], alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor;
 export function upsampleBilinear2d(self: Tensor, outputSize: number | number[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+export function upsampleBilinear2d(self: Tensor, outputSize: number | number[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
 /** `aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
 export function upsampleBilinear2d(input: Tensor, outputSize: number[] | null, alignCorners: boolean, scaleFactors?: number[] | null): Tensor;
 export function upsampleBilinear2d(input: Tensor, outputSize: number[] | null, alignCorners: boolean, options?: { scaleFactors?: number[] | null }): Tensor;
@@ -5267,6 +5413,7 @@ export function upsampleNearest1d(self: Tensor, outputSize: number | number[], o
 /** `aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
 export function upsampleNearest1d(input: Tensor, outputSize?: number[] | null, scaleFactors?: number[] | null): Tensor;
 export function upsampleNearest1d(input: Tensor, options?: { outputSize?: number[] | null; scaleFactors?: number[] | null }): Tensor;
+export function upsampleNearest1d(input: Tensor, outputSize: number[] | null, options?: { scaleFactors?: number[] | null }): Tensor;
 export function upsampleNearest1d(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(1414, a0, a1, a2);
 }
@@ -5274,9 +5421,11 @@ export function upsampleNearest1d(a0: unknown, a1?: unknown, a2?: unknown): unkn
 /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
 export function upsampleNearest2d(self: Tensor, outputSize: number | number[], scalesH?: number | null, scalesW?: number | null): Tensor;
 export function upsampleNearest2d(self: Tensor, outputSize: number | number[], options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+export function upsampleNearest2d(self: Tensor, outputSize: number | number[], scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
 /** `aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
 export function upsampleNearest2d(input: Tensor, outputSize?: number[] | null, scaleFactors?: number[] | null): Tensor;
 export function upsampleNearest2d(input: Tensor, options?: { outputSize?: number[] | null; scaleFactors?: number[] | null }): Tensor;
+export function upsampleNearest2d(input: Tensor, outputSize: number[] | null, options?: { scaleFactors?: number[] | null }): Tensor;
 export function upsampleNearest2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1416, a0, a1, a2, a3);
 }
@@ -5284,9 +5433,11 @@ export function upsampleNearest2d(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
 export function upsampleNearest3d(self: Tensor, outputSize: number | number[], scalesD?: number | null, scalesH?: number | null, scalesW?: number | null): Tensor;
 export function upsampleNearest3d(self: Tensor, outputSize: number | number[], options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+export function upsampleNearest3d(self: Tensor, outputSize: number | number[], scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
 /** `aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
 export function upsampleNearest3d(input: Tensor, outputSize?: number[] | null, scaleFactors?: number[] | null): Tensor;
 export function upsampleNearest3d(input: Tensor, options?: { outputSize?: number[] | null; scaleFactors?: number[] | null }): Tensor;
+export function upsampleNearest3d(input: Tensor, outputSize: number[] | null, options?: { scaleFactors?: number[] | null }): Tensor;
 export function upsampleNearest3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
   return invoke5(1418, a0, a1, a2, a3, a4);
 }
@@ -5294,6 +5445,7 @@ export function upsampleNearest3d(a0: unknown, a1?: unknown, a2?: unknown, a3?: 
 /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
 export function upsampleTrilinear3d(self: Tensor, outputSize: number | number[], alignCorners: boolean, scalesD?: number | null, scalesH?: number | null, scalesW?: number | null): Tensor;
 export function upsampleTrilinear3d(self: Tensor, outputSize: number | number[], alignCorners: boolean, options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+export function upsampleTrilinear3d(self: Tensor, outputSize: number | number[], alignCorners: boolean, scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
 /** `aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
 export function upsampleTrilinear3d(input: Tensor, outputSize: number[] | null, alignCorners: boolean, scaleFactors?: number[] | null): Tensor;
 export function upsampleTrilinear3d(input: Tensor, outputSize: number[] | null, alignCorners: boolean, options?: { scaleFactors?: number[] | null }): Tensor;
@@ -5316,6 +5468,7 @@ export function valuesCopy(a0: unknown): unknown {
 /** `aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor` */
 export function vander(x: Tensor, N?: number | null, increasing?: boolean): Tensor;
 export function vander(x: Tensor, options?: { N?: number | null; increasing?: boolean }): Tensor;
+export function vander(x: Tensor, N: number | null, options?: { increasing?: boolean }): Tensor;
 export function vander(a0: unknown, a1?: unknown, a2?: unknown): unknown {
   return invoke3(1425, a0, a1, a2);
 }
@@ -5329,6 +5482,7 @@ export function var_(self: Tensor, options?: { dim?: number | number[] | null; c
 /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
 export function var_(self: Tensor, dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
 export function var_(self: Tensor, options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+export function var_(self: Tensor, dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
 export function var_(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1426, a0, a1, a2, a3);
 }
@@ -5342,6 +5496,7 @@ export function varMean(self: Tensor, options?: { dim?: number | number[] | null
 /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
 export function varMean(self: Tensor, dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): [Tensor, Tensor];
 export function varMean(self: Tensor, options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+export function varMean(self: Tensor, dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
 export function varMean(a0: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
   return invoke4(1427, a0, a1, a2, a3);
 }

@@ -223,6 +223,7 @@ export abstract class OperatorMethods {
   /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
   allclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): boolean;
   allclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): boolean;
+  allclose(other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): boolean;
   allclose(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(396, this, a0, a1, a2, a3);
   }
@@ -237,6 +238,7 @@ export abstract class OperatorMethods {
   /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amax(dim?: number | number[], keepdim?: boolean): Tensor;
   amax(options?: { dim?: number | number[]; keepdim?: boolean }): Tensor;
+  amax(dim: number | number[], options?: { keepdim?: boolean }): Tensor;
   amax(a0?: unknown, a1?: unknown): unknown {
     return invoke3(399, this, a0, a1);
   }
@@ -244,6 +246,7 @@ export abstract class OperatorMethods {
   /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
   amin(dim?: number | number[], keepdim?: boolean): Tensor;
   amin(options?: { dim?: number | number[]; keepdim?: boolean }): Tensor;
+  amin(dim: number | number[], options?: { keepdim?: boolean }): Tensor;
   amin(a0?: unknown, a1?: unknown): unknown {
     return invoke3(400, this, a0, a1);
   }
@@ -363,6 +366,7 @@ export abstract class OperatorMethods {
   /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmax(dim?: number | null, keepdim?: boolean): Tensor;
   argmax(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
+  argmax(dim: number | null, options?: { keepdim?: boolean }): Tensor;
   argmax(a0?: unknown, a1?: unknown): unknown {
     return invoke3(419, this, a0, a1);
   }
@@ -370,6 +374,7 @@ export abstract class OperatorMethods {
   /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
   argmin(dim?: number | null, keepdim?: boolean): Tensor;
   argmin(options?: { dim?: number | null; keepdim?: boolean }): Tensor;
+  argmin(dim: number | null, options?: { keepdim?: boolean }): Tensor;
   argmin(a0?: unknown, a1?: unknown): unknown {
     return invoke3(420, this, a0, a1);
   }
@@ -377,6 +382,7 @@ export abstract class OperatorMethods {
   /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
   argsort(dim?: number, descending?: boolean): Tensor;
   argsort(options?: { dim?: number; descending?: boolean }): Tensor;
+  argsort(dim: number, options?: { descending?: boolean }): Tensor;
   /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
   argsort(options: { stable: boolean; dim?: number; descending?: boolean }): Tensor;
   argsort(a0?: unknown, a1?: unknown): unknown {
@@ -504,6 +510,7 @@ export abstract class OperatorMethods {
   /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
   avgPool1d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], ceilMode?: boolean, countIncludePad?: boolean): Tensor;
   avgPool1d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
+  avgPool1d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean }): Tensor;
   avgPool1d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(440, this, a0, a1, a2, a3, a4);
   }
@@ -511,6 +518,7 @@ export abstract class OperatorMethods {
   /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool2d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number | null): Tensor;
   avgPool2d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
+  avgPool2d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
   avgPool2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
     return invoke7(441, this, a0, a1, a2, a3, a4, a5);
   }
@@ -518,6 +526,7 @@ export abstract class OperatorMethods {
   /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
   avgPool3d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], ceilMode?: boolean, countIncludePad?: boolean, divisorOverride?: number | null): Tensor;
   avgPool3d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
+  avgPool3d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; ceilMode?: boolean; countIncludePad?: boolean; divisorOverride?: number | null }): Tensor;
   avgPool3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
     return invoke7(443, this, a0, a1, a2, a3, a4, a5);
   }
@@ -558,6 +567,7 @@ export abstract class OperatorMethods {
   /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropy(target: Tensor, weight?: Tensor | null, reduction?: number): Tensor;
   binaryCrossEntropy(target: Tensor, options?: { weight?: Tensor | null; reduction?: number }): Tensor;
+  binaryCrossEntropy(target: Tensor, weight: Tensor | null, options?: { reduction?: number }): Tensor;
   binaryCrossEntropy(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(459, this, a0, a1, a2);
   }
@@ -565,6 +575,7 @@ export abstract class OperatorMethods {
   /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
   binaryCrossEntropyWithLogits(target: Tensor, weight?: Tensor | null, posWeight?: Tensor | null, reduction?: number): Tensor;
   binaryCrossEntropyWithLogits(target: Tensor, options?: { weight?: Tensor | null; posWeight?: Tensor | null; reduction?: number }): Tensor;
+  binaryCrossEntropyWithLogits(target: Tensor, weight: Tensor | null, options?: { posWeight?: Tensor | null; reduction?: number }): Tensor;
   binaryCrossEntropyWithLogits(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(461, this, a0, a1, a2, a3);
   }
@@ -572,6 +583,7 @@ export abstract class OperatorMethods {
   /** `aten::bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor` */
   bincount(weights?: Tensor | null, minlength?: number): Tensor;
   bincount(options?: { weights?: Tensor | null; minlength?: number }): Tensor;
+  bincount(weights: Tensor | null, options?: { minlength?: number }): Tensor;
   bincount(a0?: unknown, a1?: unknown): unknown {
     return invoke3(462, this, a0, a1);
   }
@@ -695,6 +707,7 @@ export abstract class OperatorMethods {
   /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
   cauchy(median?: number, sigma?: number, options?: { generator?: Generator | null }): Tensor;
   cauchy(options?: { median?: number; sigma?: number; generator?: Generator | null }): Tensor;
+  cauchy(median: number, options?: { sigma?: number; generator?: Generator | null }): Tensor;
   cauchy(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(485, this, a0, a1, a2);
   }
@@ -702,6 +715,7 @@ export abstract class OperatorMethods {
   /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
   cauchy_(median?: number, sigma?: number, options?: { generator?: Generator | null }): this;
   cauchy_(options?: { median?: number; sigma?: number; generator?: Generator | null }): this;
+  cauchy_(median: number, options?: { sigma?: number; generator?: Generator | null }): this;
   cauchy_(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     runN(486, [this, a0, a1, a2]);
     return this;
@@ -790,9 +804,11 @@ export abstract class OperatorMethods {
   /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clamp(min?: Scalar | null, max?: Scalar | null): Tensor;
   clamp(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  clamp(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
   /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(min?: Tensor | null, max?: Tensor | null): Tensor;
   clamp(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clamp(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
   clamp(a0?: unknown, a1?: unknown): unknown {
     return invoke3(502, this, a0, a1);
   }
@@ -800,9 +816,11 @@ export abstract class OperatorMethods {
   /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clamp_(min?: Scalar | null, max?: Scalar | null): this;
   clamp_(options?: { min?: Scalar | null; max?: Scalar | null }): this;
+  clamp_(min: Scalar | null, options?: { max?: Scalar | null }): this;
   /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(min?: Tensor | null, max?: Tensor | null): this;
   clamp_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
+  clamp_(min: Tensor | null, options?: { max?: Tensor | null }): this;
   clamp_(a0?: unknown, a1?: unknown): unknown {
     run3(503, this, a0, a1);
     return this;
@@ -845,9 +863,11 @@ export abstract class OperatorMethods {
   /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
   clip(min?: Scalar | null, max?: Scalar | null): Tensor;
   clip(options?: { min?: Scalar | null; max?: Scalar | null }): Tensor;
+  clip(min: Scalar | null, options?: { max?: Scalar | null }): Tensor;
   /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(min?: Tensor | null, max?: Tensor | null): Tensor;
   clip(options?: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clip(min: Tensor | null, options?: { max?: Tensor | null }): Tensor;
   clip(a0?: unknown, a1?: unknown): unknown {
     return invoke3(508, this, a0, a1);
   }
@@ -855,9 +875,11 @@ export abstract class OperatorMethods {
   /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
   clip_(min?: Scalar | null, max?: Scalar | null): this;
   clip_(options?: { min?: Scalar | null; max?: Scalar | null }): this;
+  clip_(min: Scalar | null, options?: { max?: Scalar | null }): this;
   /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(min?: Tensor | null, max?: Tensor | null): this;
   clip_(options?: { min?: Tensor | null; max?: Tensor | null }): this;
+  clip_(min: Tensor | null, options?: { max?: Tensor | null }): this;
   clip_(a0?: unknown, a1?: unknown): unknown {
     run3(509, this, a0, a1);
     return this;
@@ -896,6 +918,7 @@ export abstract class OperatorMethods {
   /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
   combinations(r?: number, withReplacement?: boolean): Tensor;
   combinations(options?: { r?: number; withReplacement?: boolean }): Tensor;
+  combinations(r: number, options?: { withReplacement?: boolean }): Tensor;
   combinations(a0?: unknown, a1?: unknown): unknown {
     return invoke3(516, this, a0, a1);
   }
@@ -1049,6 +1072,7 @@ export abstract class OperatorMethods {
   /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   crossEntropyLoss(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number, labelSmoothing?: number): Tensor;
   crossEntropyLoss(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number; labelSmoothing?: number }): Tensor;
+  crossEntropyLoss(target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number; labelSmoothing?: number }): Tensor;
   crossEntropyLoss(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(554, this, a0, a1, a2, a3, a4);
   }
@@ -1199,6 +1223,7 @@ export abstract class OperatorMethods {
   /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
   diagEmbed(offset?: number, dim1?: number, dim2?: number): Tensor;
   diagEmbed(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  diagEmbed(offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
   diagEmbed(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(589, this, a0, a1, a2);
   }
@@ -1213,6 +1238,7 @@ export abstract class OperatorMethods {
   /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
   diagonal(offset?: number, dim1?: number, dim2?: number): Tensor;
   diagonal(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  diagonal(offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
   diagonal(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(591, this, a0, a1, a2);
   }
@@ -1220,6 +1246,7 @@ export abstract class OperatorMethods {
   /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalCopy(offset?: number, dim1?: number, dim2?: number): Tensor;
   diagonalCopy(options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  diagonalCopy(offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
   diagonalCopy(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(593, this, a0, a1, a2);
   }
@@ -1227,6 +1254,7 @@ export abstract class OperatorMethods {
   /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
   diagonalScatter(src: Tensor, offset?: number, dim1?: number, dim2?: number): Tensor;
   diagonalScatter(src: Tensor, options?: { offset?: number; dim1?: number; dim2?: number }): Tensor;
+  diagonalScatter(src: Tensor, offset: number, options?: { dim1?: number; dim2?: number }): Tensor;
   diagonalScatter(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(594, this, a0, a1, a2, a3);
   }
@@ -1234,6 +1262,7 @@ export abstract class OperatorMethods {
   /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
   diff(n?: number, dim?: number, prepend?: Tensor | null, append?: Tensor | null): Tensor;
   diff(options?: { n?: number; dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  diff(n: number, options?: { dim?: number; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
   diff(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(595, this, a0, a1, a2, a3);
   }
@@ -1332,6 +1361,7 @@ export abstract class OperatorMethods {
   /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
   elu(alpha?: Scalar, scale?: Scalar, inputScale?: Scalar): Tensor;
   elu(options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): Tensor;
+  elu(alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): Tensor;
   elu(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(609, this, a0, a1, a2);
   }
@@ -1339,6 +1369,7 @@ export abstract class OperatorMethods {
   /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
   elu_(alpha?: Scalar, scale?: Scalar, inputScale?: Scalar): this;
   elu_(options?: { alpha?: Scalar; scale?: Scalar; inputScale?: Scalar }): this;
+  elu_(alpha: Scalar, options?: { scale?: Scalar; inputScale?: Scalar }): this;
   elu_(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     runN(610, [this, a0, a1, a2]);
     return this;
@@ -1541,6 +1572,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_fft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftFft(n?: number | null, dim?: number, norm?: string | null): Tensor;
   fftFft(options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+  fftFft(n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
   fftFft(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(661, this, a0, a1, a2);
   }
@@ -1548,6 +1580,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_fft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftFft2(s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
   fftFft2(options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+  fftFft2(s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
   fftFft2(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(662, this, a0, a1, a2);
   }
@@ -1555,6 +1588,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_fftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftFftn(s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
   fftFftn(options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+  fftFftn(s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
   fftFftn(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(664, this, a0, a1, a2);
   }
@@ -1569,6 +1603,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_hfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftHfft(n?: number | null, dim?: number, norm?: string | null): Tensor;
   fftHfft(options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+  fftHfft(n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
   fftHfft(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(666, this, a0, a1, a2);
   }
@@ -1576,6 +1611,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_hfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftHfft2(s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
   fftHfft2(options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+  fftHfft2(s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
   fftHfft2(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(667, this, a0, a1, a2);
   }
@@ -1583,6 +1619,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_hfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftHfftn(s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
   fftHfftn(options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+  fftHfftn(s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
   fftHfftn(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(668, this, a0, a1, a2);
   }
@@ -1590,6 +1627,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_ifft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIfft(n?: number | null, dim?: number, norm?: string | null): Tensor;
   fftIfft(options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+  fftIfft(n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
   fftIfft(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(669, this, a0, a1, a2);
   }
@@ -1597,6 +1635,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_ifft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIfft2(s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
   fftIfft2(options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+  fftIfft2(s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
   fftIfft2(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(670, this, a0, a1, a2);
   }
@@ -1604,6 +1643,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_ifftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIfftn(s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
   fftIfftn(options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+  fftIfftn(s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
   fftIfftn(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(671, this, a0, a1, a2);
   }
@@ -1618,6 +1658,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_ihfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIhfft(n?: number | null, dim?: number, norm?: string | null): Tensor;
   fftIhfft(options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+  fftIhfft(n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
   fftIhfft(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(673, this, a0, a1, a2);
   }
@@ -1625,6 +1666,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_ihfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIhfft2(s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
   fftIhfft2(options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+  fftIhfft2(s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
   fftIhfft2(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(674, this, a0, a1, a2);
   }
@@ -1632,6 +1674,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_ihfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIhfftn(s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
   fftIhfftn(options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+  fftIhfftn(s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
   fftIhfftn(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(675, this, a0, a1, a2);
   }
@@ -1639,6 +1682,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_irfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftIrfft(n?: number | null, dim?: number, norm?: string | null): Tensor;
   fftIrfft(options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+  fftIrfft(n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
   fftIrfft(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(676, this, a0, a1, a2);
   }
@@ -1646,6 +1690,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_irfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftIrfft2(s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
   fftIrfft2(options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+  fftIrfft2(s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
   fftIrfft2(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(677, this, a0, a1, a2);
   }
@@ -1653,6 +1698,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_irfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftIrfftn(s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
   fftIrfftn(options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+  fftIrfftn(s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
   fftIrfftn(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(678, this, a0, a1, a2);
   }
@@ -1660,6 +1706,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_rfft(Tensor self, int? n=None, int dim=-1, str? norm=None) -> Tensor` */
   fftRfft(n?: number | null, dim?: number, norm?: string | null): Tensor;
   fftRfft(options?: { n?: number | null; dim?: number; norm?: string | null }): Tensor;
+  fftRfft(n: number | null, options?: { dim?: number; norm?: string | null }): Tensor;
   fftRfft(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(679, this, a0, a1, a2);
   }
@@ -1667,6 +1714,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_rfft2(Tensor self, int[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
   fftRfft2(s?: number | number[] | null, dim?: number | number[], norm?: string | null): Tensor;
   fftRfft2(options?: { s?: number | number[] | null; dim?: number | number[]; norm?: string | null }): Tensor;
+  fftRfft2(s: number | number[] | null, options?: { dim?: number | number[]; norm?: string | null }): Tensor;
   fftRfft2(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(680, this, a0, a1, a2);
   }
@@ -1674,6 +1722,7 @@ export abstract class OperatorMethods {
   /** `aten::fft_rfftn(Tensor self, int[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
   fftRfftn(s?: number | number[] | null, dim?: number | number[] | null, norm?: string | null): Tensor;
   fftRfftn(options?: { s?: number | number[] | null; dim?: number | number[] | null; norm?: string | null }): Tensor;
+  fftRfftn(s: number | number[] | null, options?: { dim?: number | number[] | null; norm?: string | null }): Tensor;
   fftRfftn(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(682, this, a0, a1, a2);
   }
@@ -1721,6 +1770,7 @@ export abstract class OperatorMethods {
   /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
   flatten(startDim?: number, endDim?: number): Tensor;
   flatten(options?: { startDim?: number; endDim?: number }): Tensor;
+  flatten(startDim: number, options?: { endDim?: number }): Tensor;
   flatten(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(688, this, a0, a1, a2);
   }
@@ -1869,6 +1919,7 @@ export abstract class OperatorMethods {
   /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
   fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, perRowFakeQuant?: boolean, symmetricQuant?: boolean): Tensor;
   fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { perRowFakeQuant?: boolean; symmetricQuant?: boolean }): Tensor;
+  fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, perRowFakeQuant: boolean, options?: { symmetricQuant?: boolean }): Tensor;
   fusedMovingAvgObsFakeQuant(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown, a8?: unknown, a9?: unknown, a10?: unknown, a11?: unknown): unknown {
     return invokeN(714, [this, a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11]);
   }
@@ -2059,6 +2110,7 @@ export abstract class OperatorMethods {
   /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
   hardtanh(minVal?: Scalar, maxVal?: Scalar): Tensor;
   hardtanh(options?: { minVal?: Scalar; maxVal?: Scalar }): Tensor;
+  hardtanh(minVal: Scalar, options?: { maxVal?: Scalar }): Tensor;
   hardtanh(a0?: unknown, a1?: unknown): unknown {
     return invoke3(757, this, a0, a1);
   }
@@ -2066,6 +2118,7 @@ export abstract class OperatorMethods {
   /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
   hardtanh_(minVal?: Scalar, maxVal?: Scalar): this;
   hardtanh_(options?: { minVal?: Scalar; maxVal?: Scalar }): this;
+  hardtanh_(minVal: Scalar, options?: { maxVal?: Scalar }): this;
   hardtanh_(a0?: unknown, a1?: unknown): unknown {
     run3(758, this, a0, a1);
     return this;
@@ -2087,6 +2140,7 @@ export abstract class OperatorMethods {
   /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
   hingeEmbeddingLoss(target: Tensor, margin?: number, reduction?: number): Tensor;
   hingeEmbeddingLoss(target: Tensor, options?: { margin?: number; reduction?: number }): Tensor;
+  hingeEmbeddingLoss(target: Tensor, margin: number, options?: { reduction?: number }): Tensor;
   hingeEmbeddingLoss(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(762, this, a0, a1, a2);
   }
@@ -2094,6 +2148,7 @@ export abstract class OperatorMethods {
   /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
   histc(bins?: number, min?: Scalar, max?: Scalar): Tensor;
   histc(options?: { bins?: number; min?: Scalar; max?: Scalar }): Tensor;
+  histc(bins: number, options?: { min?: Scalar; max?: Scalar }): Tensor;
   histc(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(763, this, a0, a1, a2);
   }
@@ -2110,12 +2165,15 @@ export abstract class OperatorMethods {
   /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: number[], range?: number[] | null, weight?: Tensor | null, density?: boolean): { hist: Tensor; binEdges: Tensor[] };
   histogramdd(bins: number[], options?: { range?: number[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
+  histogramdd(bins: number[], range: number[] | null, options?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
   /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: Tensor[], range?: number[] | null, weight?: Tensor | null, density?: boolean): { hist: Tensor; binEdges: Tensor[] };
   histogramdd(bins: Tensor[], options?: { range?: number[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
+  histogramdd(bins: Tensor[], range: number[] | null, options?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
   /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
   histogramdd(bins: number, range?: number[] | null, weight?: Tensor | null, density?: boolean): { hist: Tensor; binEdges: Tensor[] };
   histogramdd(bins: number, options?: { range?: number[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
+  histogramdd(bins: number, range: number[] | null, options?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; binEdges: Tensor[] };
   histogramdd(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return named(invoke5(765, this, a0, a1, a2, a3), ['hist', 'binEdges']);
   }
@@ -2131,6 +2189,7 @@ export abstract class OperatorMethods {
   /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
   huberLoss(target: Tensor, reduction?: number, delta?: number): Tensor;
   huberLoss(target: Tensor, options?: { reduction?: number; delta?: number }): Tensor;
+  huberLoss(target: Tensor, reduction: number, options?: { delta?: number }): Tensor;
   huberLoss(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(769, this, a0, a1, a2);
   }
@@ -2370,6 +2429,7 @@ export abstract class OperatorMethods {
   /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
   isclose(other: Tensor, rtol?: number, atol?: number, equalNan?: boolean): Tensor;
   isclose(other: Tensor, options?: { rtol?: number; atol?: number; equalNan?: boolean }): Tensor;
+  isclose(other: Tensor, rtol: number, options?: { atol?: number; equalNan?: boolean }): Tensor;
   isclose(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(815, this, a0, a1, a2, a3);
   }
@@ -2413,6 +2473,7 @@ export abstract class OperatorMethods {
   /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
   istft(nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: number | null, returnComplex?: boolean): Tensor;
   istft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
+  istft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: number | null; returnComplex?: boolean }): Tensor;
   istft(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown, a8?: unknown): unknown {
     return invokeN(823, [this, a0, a1, a2, a3, a4, a5, a6, a7, a8]);
   }
@@ -2433,6 +2494,7 @@ export abstract class OperatorMethods {
   /** `aten::kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   kthvalue(k: number, dim?: number, keepdim?: boolean): { values: Tensor; indices: Tensor };
   kthvalue(k: number, options?: { dim?: number; keepdim?: boolean }): { values: Tensor; indices: Tensor };
+  kthvalue(k: number, dim: number, options?: { keepdim?: boolean }): { values: Tensor; indices: Tensor };
   kthvalue(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return named(invoke4(828, this, a0, a1, a2), ['values', 'indices']);
   }
@@ -2671,9 +2733,11 @@ export abstract class OperatorMethods {
   /** `aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(ord: Scalar, dim?: number[], keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   linalgMatrixNorm(ord: Scalar, options?: { dim?: number[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  linalgMatrixNorm(ord: Scalar, dim: number[], options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgMatrixNorm(ord?: string, dim?: number[], keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   linalgMatrixNorm(options?: { ord?: string; dim?: number[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  linalgMatrixNorm(ord: string, options?: { dim?: number[]; keepdim?: boolean; dtype?: DType | null }): Tensor;
   linalgMatrixNorm(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(874, this, a0, a1, a2, a3);
   }
@@ -2696,9 +2760,11 @@ export abstract class OperatorMethods {
   /** `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(ord?: Scalar | null, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   linalgNorm(options?: { ord?: Scalar | null; dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  linalgNorm(ord: Scalar | null, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgNorm(ord: string, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   linalgNorm(ord: string, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  linalgNorm(ord: string, dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   linalgNorm(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(878, this, a0, a1, a2, a3);
   }
@@ -2740,6 +2806,7 @@ export abstract class OperatorMethods {
   /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   linalgVectorNorm(ord?: Scalar, dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   linalgVectorNorm(options?: { ord?: Scalar; dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  linalgVectorNorm(ord: Scalar, options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   linalgVectorNorm(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(891, this, a0, a1, a2, a3);
   }
@@ -2799,6 +2866,7 @@ export abstract class OperatorMethods {
   /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
   logNormal(mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
   logNormal(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  logNormal(mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
   logNormal(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(903, this, a0, a1, a2);
   }
@@ -2806,6 +2874,7 @@ export abstract class OperatorMethods {
   /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
   logNormal_(mean?: number, std?: number, options?: { generator?: Generator | null }): this;
   logNormal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
+  logNormal_(mean: number, options?: { std?: number; generator?: Generator | null }): this;
   logNormal_(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     runN(904, [this, a0, a1, a2]);
     return this;
@@ -3019,6 +3088,7 @@ export abstract class OperatorMethods {
   /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   maxPool1d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
   maxPool1d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+  maxPool1d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
   maxPool1d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(949, this, a0, a1, a2, a3, a4);
   }
@@ -3026,6 +3096,7 @@ export abstract class OperatorMethods {
   /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool1dWithIndices(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): [Tensor, Tensor];
   maxPool1dWithIndices(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
+  maxPool1dWithIndices(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
   maxPool1dWithIndices(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(950, this, a0, a1, a2, a3, a4);
   }
@@ -3033,6 +3104,7 @@ export abstract class OperatorMethods {
   /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool2d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
   maxPool2d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+  maxPool2d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
   maxPool2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(951, this, a0, a1, a2, a3, a4);
   }
@@ -3040,6 +3112,7 @@ export abstract class OperatorMethods {
   /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool2dWithIndices(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): [Tensor, Tensor];
   maxPool2dWithIndices(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
+  maxPool2dWithIndices(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
   maxPool2dWithIndices(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(952, this, a0, a1, a2, a3, a4);
   }
@@ -3047,6 +3120,7 @@ export abstract class OperatorMethods {
   /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   maxPool3d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
   maxPool3d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+  maxPool3d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
   maxPool3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(954, this, a0, a1, a2, a3, a4);
   }
@@ -3054,6 +3128,7 @@ export abstract class OperatorMethods {
   /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
   maxPool3dWithIndices(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): [Tensor, Tensor];
   maxPool3dWithIndices(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
+  maxPool3dWithIndices(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): [Tensor, Tensor];
   maxPool3dWithIndices(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(955, this, a0, a1, a2, a3, a4);
   }
@@ -3081,6 +3156,7 @@ export abstract class OperatorMethods {
   /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   mean(dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   mean(options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  mean(dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   mean(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(960, this, a0, a1, a2);
   }
@@ -3176,6 +3252,7 @@ export abstract class OperatorMethods {
   /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool2d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
   mkldnnMaxPool2d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+  mkldnnMaxPool2d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
   mkldnnMaxPool2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(984, this, a0, a1, a2, a3, a4);
   }
@@ -3183,6 +3260,7 @@ export abstract class OperatorMethods {
   /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
   mkldnnMaxPool3d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
   mkldnnMaxPool3d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+  mkldnnMaxPool3d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
   mkldnnMaxPool3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(986, this, a0, a1, a2, a3, a4);
   }
@@ -3190,6 +3268,7 @@ export abstract class OperatorMethods {
   /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, int[2] padding=0, int[2] stride=1, int[2] dilation=1, int groups=1) -> Tensor` */
   mkldnnReorderConv2dWeight(padding?: number | number[], stride?: number | number[], dilation?: number | number[], groups?: number): Tensor;
   mkldnnReorderConv2dWeight(options?: { padding?: number | number[]; stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
+  mkldnnReorderConv2dWeight(padding: number | number[], options?: { stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
   mkldnnReorderConv2dWeight(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(988, this, a0, a1, a2, a3);
   }
@@ -3197,6 +3276,7 @@ export abstract class OperatorMethods {
   /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, int[3] padding=0, int[3] stride=1, int[3] dilation=1, int groups=1) -> Tensor` */
   mkldnnReorderConv3dWeight(padding?: number | number[], stride?: number | number[], dilation?: number | number[], groups?: number): Tensor;
   mkldnnReorderConv3dWeight(options?: { padding?: number | number[]; stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
+  mkldnnReorderConv3dWeight(padding: number | number[], options?: { stride?: number | number[]; dilation?: number | number[]; groups?: number }): Tensor;
   mkldnnReorderConv3dWeight(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(989, this, a0, a1, a2, a3);
   }
@@ -3210,6 +3290,7 @@ export abstract class OperatorMethods {
   /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   mode(dim?: number, keepdim?: boolean): { values: Tensor; indices: Tensor };
   mode(options?: { dim?: number; keepdim?: boolean }): { values: Tensor; indices: Tensor };
+  mode(dim: number, options?: { keepdim?: boolean }): { values: Tensor; indices: Tensor };
   mode(a0?: unknown, a1?: unknown): unknown {
     return named(invoke3(991, this, a0, a1), ['values', 'indices']);
   }
@@ -3263,6 +3344,7 @@ export abstract class OperatorMethods {
   /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
   multiMarginLoss(target: Tensor, p?: Scalar, margin?: Scalar, weight?: Tensor | null, reduction?: number): Tensor;
   multiMarginLoss(target: Tensor, options?: { p?: Scalar; margin?: Scalar; weight?: Tensor | null; reduction?: number }): Tensor;
+  multiMarginLoss(target: Tensor, p: Scalar, options?: { margin?: Scalar; weight?: Tensor | null; reduction?: number }): Tensor;
   multiMarginLoss(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1002, this, a0, a1, a2, a3, a4);
   }
@@ -3326,6 +3408,7 @@ export abstract class OperatorMethods {
   /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
   nanToNum(nan?: number | null, posinf?: number | null, neginf?: number | null): Tensor;
   nanToNum(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): Tensor;
+  nanToNum(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): Tensor;
   nanToNum(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1013, this, a0, a1, a2);
   }
@@ -3333,6 +3416,7 @@ export abstract class OperatorMethods {
   /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
   nanToNum_(nan?: number | null, posinf?: number | null, neginf?: number | null): this;
   nanToNum_(options?: { nan?: number | null; posinf?: number | null; neginf?: number | null }): this;
+  nanToNum_(nan: number | null, options?: { posinf?: number | null; neginf?: number | null }): this;
   nanToNum_(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     runN(1014, [this, a0, a1, a2]);
     return this;
@@ -3341,6 +3425,7 @@ export abstract class OperatorMethods {
   /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nanmean(dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   nanmean(options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  nanmean(dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   nanmean(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1015, this, a0, a1, a2);
   }
@@ -3357,9 +3442,11 @@ export abstract class OperatorMethods {
   /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   nanquantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
   /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   nanquantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
   nanquantile(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1017, this, a0, a1, a2, a3);
   }
@@ -3367,6 +3454,7 @@ export abstract class OperatorMethods {
   /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   nansum(dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   nansum(options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  nansum(dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   nansum(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1018, this, a0, a1, a2);
   }
@@ -3497,6 +3585,7 @@ export abstract class OperatorMethods {
   /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor` */
   nllLoss(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
   nllLoss(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
+  nllLoss(target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number }): Tensor;
   nllLoss(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1045, this, a0, a1, a2, a3);
   }
@@ -3504,6 +3593,7 @@ export abstract class OperatorMethods {
   /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor` */
   nllLoss2d(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
   nllLoss2d(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
+  nllLoss2d(target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number }): Tensor;
   nllLoss2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1046, this, a0, a1, a2, a3);
   }
@@ -3523,6 +3613,7 @@ export abstract class OperatorMethods {
   /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, int ignore_index=-100) -> Tensor` */
   nllLossNd(target: Tensor, weight?: Tensor | null, reduction?: number, ignoreIndex?: number): Tensor;
   nllLossNd(target: Tensor, options?: { weight?: Tensor | null; reduction?: number; ignoreIndex?: number }): Tensor;
+  nllLossNd(target: Tensor, weight: Tensor | null, options?: { reduction?: number; ignoreIndex?: number }): Tensor;
   nllLossNd(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1051, this, a0, a1, a2, a3);
   }
@@ -3557,6 +3648,7 @@ export abstract class OperatorMethods {
   /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
   normal_(mean?: number, std?: number, options?: { generator?: Generator | null }): this;
   normal_(options?: { mean?: number; std?: number; generator?: Generator | null }): this;
+  normal_(mean: number, options?: { std?: number; generator?: Generator | null }): this;
   normal_(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     runN(1057, [this, a0, a1, a2]);
     return this;
@@ -3565,6 +3657,7 @@ export abstract class OperatorMethods {
   /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
   normalFunctional(mean?: number, std?: number, options?: { generator?: Generator | null }): Tensor;
   normalFunctional(options?: { mean?: number; std?: number; generator?: Generator | null }): Tensor;
+  normalFunctional(mean: number, options?: { std?: number; generator?: Generator | null }): Tensor;
   normalFunctional(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1058, this, a0, a1, a2);
   }
@@ -3618,6 +3711,7 @@ export abstract class OperatorMethods {
   /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
   ormqr(input2: Tensor, input3: Tensor, left?: boolean, transpose?: boolean): Tensor;
   ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean; transpose?: boolean }): Tensor;
+  ormqr(input2: Tensor, input3: Tensor, left: boolean, options?: { transpose?: boolean }): Tensor;
   ormqr(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1067, this, a0, a1, a2, a3);
   }
@@ -3631,6 +3725,7 @@ export abstract class OperatorMethods {
   /** `aten::pad(Tensor self, int[] pad, str mode="constant", float? value=None) -> Tensor` */
   pad(pad: number[], mode?: string, value?: number | null): Tensor;
   pad(pad: number[], options?: { mode?: string; value?: number | null }): Tensor;
+  pad(pad: number[], mode: string, options?: { value?: number | null }): Tensor;
   pad(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1070, this, a0, a1, a2);
   }
@@ -3788,9 +3883,11 @@ export abstract class OperatorMethods {
   /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: Tensor, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   quantile(q: Tensor, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(q: Tensor, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
   /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: number, dim?: number | null, keepdim?: boolean, options?: { interpolation?: string }): Tensor;
   quantile(q: number, options?: { dim?: number | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(q: number, dim: number | null, options?: { keepdim?: boolean; interpolation?: string }): Tensor;
   quantile(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1099, this, a0, a1, a2, a3);
   }
@@ -3818,6 +3915,7 @@ export abstract class OperatorMethods {
   /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool1d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
   quantizedMaxPool1d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+  quantizedMaxPool1d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
   quantizedMaxPool1d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1108, this, a0, a1, a2, a3, a4);
   }
@@ -3825,6 +3923,7 @@ export abstract class OperatorMethods {
   /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
   quantizedMaxPool2d(kernelSize: number | number[], stride?: number | number[], padding?: number | number[], dilation?: number | number[], ceilMode?: boolean): Tensor;
   quantizedMaxPool2d(kernelSize: number | number[], options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
+  quantizedMaxPool2d(kernelSize: number | number[], stride: number | number[], options?: { padding?: number | number[]; dilation?: number | number[]; ceilMode?: boolean }): Tensor;
   quantizedMaxPool2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1109, this, a0, a1, a2, a3, a4);
   }
@@ -4093,6 +4192,7 @@ export abstract class OperatorMethods {
   /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
   rot90(k?: number, dims?: number[]): Tensor;
   rot90(options?: { k?: number; dims?: number[] }): Tensor;
+  rot90(k: number, options?: { dims?: number[] }): Tensor;
   rot90(a0?: unknown, a1?: unknown): unknown {
     return invoke3(1171, this, a0, a1);
   }
@@ -4129,6 +4229,7 @@ export abstract class OperatorMethods {
   /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rrelu(lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
   rrelu(options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  rrelu(lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
   rrelu(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1177, this, a0, a1, a2, a3);
   }
@@ -4136,6 +4237,7 @@ export abstract class OperatorMethods {
   /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rrelu_(lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): this;
   rrelu_(options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
+  rrelu_(lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
   rrelu_(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     runN(1178, [this, a0, a1, a2, a3]);
     return this;
@@ -4144,6 +4246,7 @@ export abstract class OperatorMethods {
   /** `aten::rrelu_with_noise(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   rreluWithNoise(noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): Tensor;
   rreluWithNoise(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
+  rreluWithNoise(noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): Tensor;
   rreluWithNoise(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1179, this, a0, a1, a2, a3, a4);
   }
@@ -4151,6 +4254,7 @@ export abstract class OperatorMethods {
   /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   rreluWithNoise_(noise: Tensor, lower?: Scalar, upper?: Scalar, training?: boolean, generator?: Generator | null): this;
   rreluWithNoise_(noise: Tensor, options?: { lower?: Scalar; upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
+  rreluWithNoise_(noise: Tensor, lower: Scalar, options?: { upper?: Scalar; training?: boolean; generator?: Generator | null }): this;
   rreluWithNoise_(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     runN(1180, [this, a0, a1, a2, a3, a4]);
     return this;
@@ -4368,6 +4472,7 @@ export abstract class OperatorMethods {
   /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice(dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   slice(options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+  slice(dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
   slice(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1221, this, a0, a1, a2, a3);
   }
@@ -4375,6 +4480,7 @@ export abstract class OperatorMethods {
   /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceCopy(dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   sliceCopy(options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+  sliceCopy(dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
   sliceCopy(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1223, this, a0, a1, a2, a3);
   }
@@ -4382,6 +4488,7 @@ export abstract class OperatorMethods {
   /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
   sliceScatter(src: Tensor, dim?: number, start?: number | null, end?: number | null, step?: number): Tensor;
   sliceScatter(src: Tensor, options?: { dim?: number; start?: number | null; end?: number | null; step?: number }): Tensor;
+  sliceScatter(src: Tensor, dim: number, options?: { start?: number | null; end?: number | null; step?: number }): Tensor;
   sliceScatter(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1224, this, a0, a1, a2, a3, a4);
   }
@@ -4395,6 +4502,7 @@ export abstract class OperatorMethods {
   /** `aten::slow_conv3d(Tensor self, Tensor weight, int[3] kernel_size, Tensor? bias=None, int[3] stride=1, int[3] padding=0) -> Tensor` */
   slowConv3d(weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[]): Tensor;
   slowConv3d(weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[] }): Tensor;
+  slowConv3d(weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[] }): Tensor;
   slowConv3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1226, this, a0, a1, a2, a3, a4);
   }
@@ -4408,6 +4516,7 @@ export abstract class OperatorMethods {
   /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, int[2] kernel_size, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] dilation=1) -> Tensor` */
   slowConvDilated2d(weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], dilation?: number | number[]): Tensor;
   slowConvDilated2d(weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
+  slowConvDilated2d(weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
   slowConvDilated2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
     return invoke7(1228, this, a0, a1, a2, a3, a4, a5);
   }
@@ -4415,6 +4524,7 @@ export abstract class OperatorMethods {
   /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, int[3] kernel_size, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] dilation=1) -> Tensor` */
   slowConvDilated3d(weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], dilation?: number | number[]): Tensor;
   slowConvDilated3d(weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
+  slowConvDilated3d(weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; dilation?: number | number[] }): Tensor;
   slowConvDilated3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown): unknown {
     return invoke7(1229, this, a0, a1, a2, a3, a4, a5);
   }
@@ -4422,6 +4532,7 @@ export abstract class OperatorMethods {
   /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, int[2] kernel_size, Tensor? bias=None, int[2] stride=1, int[2] padding=0, int[2] output_padding=0, int[2] dilation=1) -> Tensor` */
   slowConvTranspose2d(weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], outputPadding?: number | number[], dilation?: number | number[]): Tensor;
   slowConvTranspose2d(weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
+  slowConvTranspose2d(weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
   slowConvTranspose2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
     return invoke8(1230, this, a0, a1, a2, a3, a4, a5, a6);
   }
@@ -4429,6 +4540,7 @@ export abstract class OperatorMethods {
   /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, int[3] kernel_size, Tensor? bias=None, int[3] stride=1, int[3] padding=0, int[3] output_padding=0, int[3] dilation=1) -> Tensor` */
   slowConvTranspose3d(weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[], outputPadding?: number | number[], dilation?: number | number[]): Tensor;
   slowConvTranspose3d(weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
+  slowConvTranspose3d(weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[]; outputPadding?: number | number[]; dilation?: number | number[] }): Tensor;
   slowConvTranspose3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown): unknown {
     return invoke8(1231, this, a0, a1, a2, a3, a4, a5, a6);
   }
@@ -4442,6 +4554,7 @@ export abstract class OperatorMethods {
   /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
   smoothL1Loss(target: Tensor, reduction?: number, beta?: number): Tensor;
   smoothL1Loss(target: Tensor, options?: { reduction?: number; beta?: number }): Tensor;
+  smoothL1Loss(target: Tensor, reduction: number, options?: { beta?: number }): Tensor;
   smoothL1Loss(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1233, this, a0, a1, a2);
   }
@@ -4463,6 +4576,7 @@ export abstract class OperatorMethods {
   /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
   softplus(beta?: Scalar, threshold?: Scalar): Tensor;
   softplus(options?: { beta?: Scalar; threshold?: Scalar }): Tensor;
+  softplus(beta: Scalar, options?: { threshold?: Scalar }): Tensor;
   softplus(a0?: unknown, a1?: unknown): unknown {
     return invoke3(1238, this, a0, a1);
   }
@@ -4477,6 +4591,7 @@ export abstract class OperatorMethods {
   /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(dim?: number, descending?: boolean): { values: Tensor; indices: Tensor };
   sort(options?: { dim?: number; descending?: boolean }): { values: Tensor; indices: Tensor };
+  sort(dim: number, options?: { descending?: boolean }): { values: Tensor; indices: Tensor };
   /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(options?: { stable?: boolean | null; dim?: number; descending?: boolean }): { values: Tensor; indices: Tensor };
   sort(a0?: unknown, a1?: unknown): unknown {
@@ -4867,6 +4982,7 @@ export abstract class OperatorMethods {
   /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
   std(options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+  std(dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
   std(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1325, this, a0, a1, a2);
   }
@@ -4880,6 +4996,7 @@ export abstract class OperatorMethods {
   /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   stdMean(dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): [Tensor, Tensor];
   stdMean(options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  stdMean(dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
   stdMean(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1326, this, a0, a1, a2);
   }
@@ -4887,9 +5004,11 @@ export abstract class OperatorMethods {
   /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None) -> Tensor` */
   stft(nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, normalized?: boolean, onesided?: boolean | null, returnComplex?: boolean | null): Tensor;
   stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
+  stft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
   /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None) -> Tensor` */
   stft(nFft: number, hopLength?: number | null, winLength?: number | null, window?: Tensor | null, center?: boolean, padMode?: string, normalized?: boolean, onesided?: boolean | null, returnComplex?: boolean | null): Tensor;
   stft(nFft: number, options?: { hopLength?: number | null; winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
+  stft(nFft: number, hopLength: number | null, options?: { winLength?: number | null; window?: Tensor | null; center?: boolean; padMode?: string; normalized?: boolean; onesided?: boolean | null; returnComplex?: boolean | null }): Tensor;
   stft(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown, a5?: unknown, a6?: unknown, a7?: unknown, a8?: unknown): unknown {
     return invokeN(1327, [this, a0, a1, a2, a3, a4, a5, a6, a7, a8]);
   }
@@ -4937,6 +5056,7 @@ export abstract class OperatorMethods {
   /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   sum(dim?: number | number[] | null, keepdim?: boolean, options?: { dtype?: DType | null }): Tensor;
   sum(options?: { dim?: number | number[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  sum(dim: number | number[] | null, options?: { keepdim?: boolean; dtype?: DType | null }): Tensor;
   sum(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1333, this, a0, a1, a2);
   }
@@ -4950,6 +5070,7 @@ export abstract class OperatorMethods {
   /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
   svd(some?: boolean, computeUv?: boolean): { U: Tensor; S: Tensor; V: Tensor };
   svd(options?: { some?: boolean; computeUv?: boolean }): { U: Tensor; S: Tensor; V: Tensor };
+  svd(some: boolean, options?: { computeUv?: boolean }): { U: Tensor; S: Tensor; V: Tensor };
   svd(a0?: unknown, a1?: unknown): unknown {
     return named(invoke3(1335, this, a0, a1), ['U', 'S', 'V']);
   }
@@ -4983,6 +5104,7 @@ export abstract class OperatorMethods {
   /** `aten::symeig(Tensor self, bool eigenvectors=False, bool upper=True) -> (Tensor eigenvalues, Tensor eigenvectors)` */
   symeig(eigenvectors?: boolean, upper?: boolean): { eigenvalues: Tensor; eigenvectors: Tensor };
   symeig(options?: { eigenvectors?: boolean; upper?: boolean }): { eigenvalues: Tensor; eigenvectors: Tensor };
+  symeig(eigenvectors: boolean, options?: { upper?: boolean }): { eigenvalues: Tensor; eigenvectors: Tensor };
   symeig(a0?: unknown, a1?: unknown): unknown {
     return named(invoke3(1340, this, a0, a1), ['eigenvalues', 'eigenvectors']);
   }
@@ -5067,6 +5189,7 @@ export abstract class OperatorMethods {
   /** `aten::thnn_conv2d(Tensor self, Tensor weight, int[2] kernel_size, Tensor? bias=None, int[2] stride=1, int[2] padding=0) -> Tensor` */
   thnnConv2d(weight: Tensor, kernelSize: number | number[], bias?: Tensor | null, stride?: number | number[], padding?: number | number[]): Tensor;
   thnnConv2d(weight: Tensor, kernelSize: number | number[], options?: { bias?: Tensor | null; stride?: number | number[]; padding?: number | number[] }): Tensor;
+  thnnConv2d(weight: Tensor, kernelSize: number | number[], bias: Tensor | null, options?: { stride?: number | number[]; padding?: number | number[] }): Tensor;
   thnnConv2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1353, this, a0, a1, a2, a3, a4);
   }
@@ -5147,6 +5270,7 @@ export abstract class OperatorMethods {
   /** `aten::topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
   topk(k: number, dim?: number, largest?: boolean, sorted?: boolean): { values: Tensor; indices: Tensor };
   topk(k: number, options?: { dim?: number; largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor };
+  topk(k: number, dim: number, options?: { largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor };
   topk(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return named(invoke5(1369, this, a0, a1, a2, a3), ['values', 'indices']);
   }
@@ -5179,6 +5303,7 @@ export abstract class OperatorMethods {
   /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
   triangularSolve(A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean): { solution: Tensor; clonedCoefficient: Tensor };
   triangularSolve(A: Tensor, options?: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): { solution: Tensor; clonedCoefficient: Tensor };
+  triangularSolve(A: Tensor, upper: boolean, options?: { transpose?: boolean; unitriangular?: boolean }): { solution: Tensor; clonedCoefficient: Tensor };
   triangularSolve(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return named(invoke5(1377, this, a0, a1, a2, a3), ['solution', 'clonedCoefficient']);
   }
@@ -5284,6 +5409,7 @@ export abstract class OperatorMethods {
   /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
   uniform(from?: number, to?: number, options?: { generator?: Generator | null }): Tensor;
   uniform(options?: { from?: number; to?: number; generator?: Generator | null }): Tensor;
+  uniform(from: number, options?: { to?: number; generator?: Generator | null }): Tensor;
   uniform(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1397, this, a0, a1, a2);
   }
@@ -5291,6 +5417,7 @@ export abstract class OperatorMethods {
   /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
   uniform_(from?: number, to?: number, options?: { generator?: Generator | null }): this;
   uniform_(options?: { from?: number; to?: number; generator?: Generator | null }): this;
+  uniform_(from: number, options?: { to?: number; generator?: Generator | null }): this;
   uniform_(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     runN(1398, [this, a0, a1, a2]);
     return this;
@@ -5299,6 +5426,7 @@ export abstract class OperatorMethods {
   /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   uniqueConsecutive(returnInverse?: boolean, returnCounts?: boolean, dim?: number | null): [Tensor, Tensor, Tensor];
   uniqueConsecutive(options?: { returnInverse?: boolean; returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
+  uniqueConsecutive(returnInverse: boolean, options?: { returnCounts?: boolean; dim?: number | null }): [Tensor, Tensor, Tensor];
   uniqueConsecutive(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1399, this, a0, a1, a2);
   }
@@ -5306,6 +5434,7 @@ export abstract class OperatorMethods {
   /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDim(dim: number, sorted?: boolean, returnInverse?: boolean, returnCounts?: boolean): [Tensor, Tensor, Tensor];
   uniqueDim(dim: number, options?: { sorted?: boolean; returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  uniqueDim(dim: number, sorted: boolean, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
   uniqueDim(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1400, this, a0, a1, a2, a3);
   }
@@ -5313,6 +5442,7 @@ export abstract class OperatorMethods {
   /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
   uniqueDimConsecutive(dim: number, returnInverse?: boolean, returnCounts?: boolean): [Tensor, Tensor, Tensor];
   uniqueDimConsecutive(dim: number, options?: { returnInverse?: boolean; returnCounts?: boolean }): [Tensor, Tensor, Tensor];
+  uniqueDimConsecutive(dim: number, returnInverse: boolean, options?: { returnCounts?: boolean }): [Tensor, Tensor, Tensor];
   uniqueDimConsecutive(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1401, this, a0, a1, a2);
   }
@@ -5360,6 +5490,7 @@ export abstract class OperatorMethods {
   /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBicubic2d(outputSize: number | number[], alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleBicubic2d(outputSize: number | number[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  upsampleBicubic2d(outputSize: number | number[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
   upsampleBicubic2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1408, this, a0, a1, a2, a3);
   }
@@ -5367,6 +5498,7 @@ export abstract class OperatorMethods {
   /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleBilinear2d(outputSize: number | number[], alignCorners: boolean, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleBilinear2d(outputSize: number | number[], alignCorners: boolean, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  upsampleBilinear2d(outputSize: number | number[], alignCorners: boolean, scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
   upsampleBilinear2d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1410, this, a0, a1, a2, a3);
   }
@@ -5388,6 +5520,7 @@ export abstract class OperatorMethods {
   /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest2d(outputSize: number | number[], scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleNearest2d(outputSize: number | number[], options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
+  upsampleNearest2d(outputSize: number | number[], scalesH: number | null, options?: { scalesW?: number | null }): Tensor;
   upsampleNearest2d(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1416, this, a0, a1, a2);
   }
@@ -5395,6 +5528,7 @@ export abstract class OperatorMethods {
   /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleNearest3d(outputSize: number | number[], scalesD?: number | null, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleNearest3d(outputSize: number | number[], options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  upsampleNearest3d(outputSize: number | number[], scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
   upsampleNearest3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown): unknown {
     return invoke5(1418, this, a0, a1, a2, a3);
   }
@@ -5402,6 +5536,7 @@ export abstract class OperatorMethods {
   /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   upsampleTrilinear3d(outputSize: number | number[], alignCorners: boolean, scalesD?: number | null, scalesH?: number | null, scalesW?: number | null): Tensor;
   upsampleTrilinear3d(outputSize: number | number[], alignCorners: boolean, options?: { scalesD?: number | null; scalesH?: number | null; scalesW?: number | null }): Tensor;
+  upsampleTrilinear3d(outputSize: number | number[], alignCorners: boolean, scalesD: number | null, options?: { scalesH?: number | null; scalesW?: number | null }): Tensor;
   upsampleTrilinear3d(a0?: unknown, a1?: unknown, a2?: unknown, a3?: unknown, a4?: unknown): unknown {
     return invoke6(1420, this, a0, a1, a2, a3, a4);
   }
@@ -5427,6 +5562,7 @@ export abstract class OperatorMethods {
   /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): Tensor;
   var(options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+  var(dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): Tensor;
   var(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1426, this, a0, a1, a2);
   }
@@ -5440,6 +5576,7 @@ export abstract class OperatorMethods {
   /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
   varMean(dim?: number | number[] | null, unbiased?: boolean, keepdim?: boolean): [Tensor, Tensor];
   varMean(options?: { dim?: number | number[] | null; unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
+  varMean(dim: number | number[] | null, options?: { unbiased?: boolean; keepdim?: boolean }): [Tensor, Tensor];
   varMean(a0?: unknown, a1?: unknown, a2?: unknown): unknown {
     return invoke4(1427, this, a0, a1, a2);
   }

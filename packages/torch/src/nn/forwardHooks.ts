@@ -43,6 +43,15 @@ export class ForwardHooks {
     };
   }
 
+  /** Gives a copy of the module, which has this one's wrapped `forward`, hooks of its own that do the same. */
+  moveCopyOff(copy: Module, hooks: ForwardHooks): void {
+    if (this.before.length + this.after.length === 0) return;
+    Object.defineProperty(copy, 'forward', { value: this.ownForward, configurable: true, writable: true, enumerable: true });
+    if (this.ownForward === undefined) delete (copy as { forward?: unknown }).forward;
+    for (const hook of this.before) hooks.add('before', hook);
+    for (const hook of this.after) hooks.add('after', hook);
+  }
+
   private ownForward: Forward | undefined;
 
   private wrap(): void {

@@ -6,6 +6,7 @@ import { native } from '../native.js';
 import { Parameter } from '../parameter.js';
 import { OrderedDict } from '../serialize/pythonValues.js';
 import { Tensor, type ToOptions } from '../tensor.js';
+import { copyModule } from './deepCopy.js';
 import { ForwardHooks, type ForwardHook, type ForwardPreHook, type HookHandle } from './forwardHooks.js';
 import { stateKeyOf } from './stateKey.js';
 
@@ -162,6 +163,13 @@ export abstract class Module {
     return found;
   }
 
+  /** The buffer at a dotted path, `bn1.running_mean`. */
+  getBuffer(path: string): Tensor {
+    const found = this.namedBuffers().find(([name]) => name === path)?.[1];
+    if (found === undefined) throw new TorchError('MODULE_STATE', `there is no buffer '${path}' in ${this.constructor.name}`);
+    return found;
+  }
+
   // ---- state
 
   /** Parameters and persistent buffers, detached but sharing memory: own parameters, own buffers, then each child. */
@@ -194,6 +202,7 @@ export abstract class Module {
   loadStateDict(state: StateDict | Record<string, Tensor>, options: { strict?: boolean } = {}): LoadResult {
     const { strict = true } = options;
     const given = state instanceof Map ? state : new Map(Object.entries(state));
+    for (const [path, module] of this.namedModules()) module.prepareToLoad((key) => given.get(path ? `${path}.${key}` : key));
     const own = this.stateDict();
     const missingKeys = [...own.keys()].filter((key) => !given.has(key));
     const unexpectedKeys = [...given.keys()].filter((key) => !own.has(key));
@@ -222,6 +231,26 @@ export abstract class Module {
     });
     return { missingKeys, unexpectedKeys };
   }
+
+  /**
+   * A copy with parameters, buffers and submodules of its own; what is shared within the module is shared within the
+   * copy. Gradients are not copied, hooks are.
+   */
+  clone(): this {
+    return copyModule(this, {
+      isModule: (value) => value instanceof Module,
+      ownCopy: (value) => (Reflect.get(value, 'clone') === Module.prototype.clone ? null : (value as Module).clone()),
+      finish: (copy, original) => {
+        const hooks = (original as Module).forwardHooks;
+        if (hooks === undefined) return;
+        Object.defineProperty(copy, 'forwardHooks', { value: new ForwardHooks(copy as Module), configurable: true });
+        hooks.moveCopyOff(copy as Module, (copy as Module).forwardHooks!);
+      },
+    });
+  }
+
+  /** Called before tensors are loaded; modules whose shapes are not known yet take them from there. */
+  protected prepareToLoad(_read: (key: string) => Tensor | undefined): void {}
 
   // ---- modes, devices, gradients
 
@@ -319,8 +348,8 @@ export abstract class Module {
     const children = this.entries()
       .filter(([, value]) => value instanceof Module)
       .map(([key, child]) => `  (${key}): ${String(child).replaceAll('\n', '\n  ')}`);
-    if (children.length === 0) return `${this.constructor.name}(${extra})`;
-    return [`${this.constructor.name}(`, ...(extra ? [`  ${extra}`] : []), ...children, ')'].join('\n');
+    if (children.length === 0 && !extra.includes('\n')) return `${this.constructor.name}(${extra})`;
+    return [`${this.constructor.name}(`, ...(extra ? [`  ${extra.replaceAll('\n', '\n  ')}`] : []), ...children, ')'].join('\n');
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();

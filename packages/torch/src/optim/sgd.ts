@@ -1,7 +1,8 @@
 import { TorchError } from '../errors.js';
-import { native, type StepPlan } from '../native.js';
+import { native } from '../native.js';
 import { Tensor } from '../tensor.js';
-import { Optimizer, type ParamGroup, type ParamsInput, requireRange } from './optimizer.js';
+import { Optimizer, type ParamGroup, type ParamsInput } from './optimizer.js';
+import { requireNotNegative, requireRange } from './settingRanges.js';
 
 export interface SGDOptions {
   /** Default 1e-3. */
@@ -22,62 +23,49 @@ export interface SGDOptions {
 
 type SGDSettings = Required<Omit<SGDOptions, 'lr' | 'fused'>>;
 
+// The first buffer is the gradient itself, so the native step makes it.
+const bufferState = [{ key: 'momentum_buffer' }];
+
 /** Stochastic gradient descent with momentum, in PyTorch's form. State on disk: `momentum_buffer`. */
 export class SGD extends Optimizer<SGDSettings> {
-  private readonly plans: (StepPlan | undefined)[] = [];
-  private readonly settings = new Float64Array(6);
-  private readonly fused: boolean;
-
   constructor(params: ParamsInput<SGDSettings & { lr: number }>, options: SGDOptions = {}) {
-    super(params, {
-      lr: options.lr ?? 1e-3,
-      momentum: options.momentum ?? 0,
-      dampening: options.dampening ?? 0,
-      weightDecay: options.weightDecay ?? 0,
-      nesterov: options.nesterov ?? false,
-      maximize: options.maximize ?? false,
-    });
-    this.fused = options.fused ?? true;
+    super(
+      params,
+      {
+        lr: options.lr ?? 1e-3,
+        momentum: options.momentum ?? 0,
+        dampening: options.dampening ?? 0,
+        weightDecay: options.weightDecay ?? 0,
+        nesterov: options.nesterov ?? false,
+        maximize: options.maximize ?? false,
+      },
+      options.fused ?? true,
+    );
   }
 
   protected checkGroup(group: ParamGroup<SGDSettings>): void {
-    requireRange('SGD', 'lr', group.lr, (v) => v >= 0, '0 or more');
-    requireRange('SGD', 'momentum', group.momentum, (v) => v >= 0, '0 or more');
-    requireRange('SGD', 'weightDecay', group.weightDecay, (v) => v >= 0, '0 or more');
+    requireNotNegative('SGD', group, 'lr', 'momentum', 'weightDecay');
     requireRange('SGD', 'dampening', group.dampening, () => true, 'a number');
     if (group.nesterov && (group.momentum <= 0 || group.dampening !== 0))
-      throw new TorchError('OPTIMIZER_ARGUMENT', `SGD: nesterov needs momentum above 0 and dampening 0, got momentum ${group.momentum} and dampening ${group.dampening}`);
-  }
-
-  // A field initialiser of this class runs after the base constructor, which adds groups already.
-  protected forgetPlans(): void {
-    if (this.plans !== undefined) this.plans.length = 0;
-  }
-
-  private planFor(group: ParamGroup<SGDSettings>, index: number): StepPlan {
-    let plan = this.plans[index];
-    if (plan === undefined) {
-      const buffers = group.params.map((param) => this.state.get(param)?.momentum_buffer ?? null);
-      plan = native.createStepPlan([group.params, buffers]);
-      this.plans[index] = plan;
-    }
-    return plan;
+      throw new TorchError(
+        'OPTIMIZER_ARGUMENT',
+        `SGD: nesterov needs momentum above 0 and dampening 0, got momentum ${group.momentum} and dampening ${group.dampening}`,
+      );
   }
 
   protected stepGroup(group: ParamGroup<SGDSettings>, index: number): void {
-    const { settings } = this;
-    settings[0] = group.lr;
-    settings[1] = group.momentum;
-    settings[2] = group.dampening;
-    settings[3] = group.weightDecay;
-    settings[4] = group.nesterov ? 1 : 0;
-    settings[5] = group.maximize ? 1 : 0;
-    const plan = this.planFor(group, index);
-    const madeBuffers = native.sgdStep(plan, settings, this.fused);
+    const { lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
+    const plan = this.planFor(group, index, bufferState);
+    const madeBuffers = native.sgdStep(
+      plan,
+      this.pack(lr, momentum, dampening, weightDecay, nesterov, maximize),
+      this.fused,
+    );
     if (!madeBuffers) return;
     native.stepPlanColumn(plan, 1).forEach((handle, i) => {
       const param = group.params[i]!;
-      if (handle !== null && !this.state.has(param)) this.state.set(param, { momentum_buffer: new Tensor(handle) });
+      if (handle !== null && !(this.state.get(param)?.momentum_buffer instanceof Tensor))
+        this.state.set(param, { momentum_buffer: new Tensor(handle) });
     });
   }
 }

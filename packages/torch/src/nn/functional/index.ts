@@ -47,6 +47,7 @@ export {
   tanh,
 } from '../../functions.js';
 export * from './activation.js';
+export * from './attention.js';
 export * from './distributionLoss.js';
 export * from './loss.js';
 export * from './marginLoss.js';

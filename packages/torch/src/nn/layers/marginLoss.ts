@@ -2,6 +2,7 @@ import type { Tensor } from '../../tensor.js';
 import * as F from '../functional/marginLoss.js';
 import type { LossOptions } from '../functional/reduction.js';
 import { Module } from '../module.js';
+import { PairwiseDistance } from './distance.js';
 
 /** Cosine distance where target [batch] is 1, similarity above the margin (default 0) where it is −1: [batch, features] twice. */
 export class CosineEmbeddingLoss extends Module {
@@ -93,12 +94,26 @@ export class TripletMarginLoss extends Module {
   }
 }
 
+type Distance = (a: Tensor, b: Tensor) => Tensor;
+type DistanceModule = Module & { forward: Distance };
+
+export interface TripletMarginWithDistanceLayerOptions extends Omit<F.TripletMarginWithDistanceLossOptions, 'distanceFunction'> {
+  /** A function, or a module whose parameters are then part of the loss; default `PairwiseDistance`. */
+  distanceFunction?: Distance | DistanceModule;
+}
+
 /** The triplet margin loss with a distance of one's own. */
 export class TripletMarginWithDistanceLoss extends Module {
-  constructor(readonly options: F.TripletMarginWithDistanceLossOptions = {}) {
+  readonly distanceFunction: Distance | DistanceModule;
+  readonly options: Omit<F.TripletMarginWithDistanceLossOptions, 'distanceFunction'>;
+  constructor({ distanceFunction = new PairwiseDistance(), ...options }: TripletMarginWithDistanceLayerOptions = {}) {
     super();
+    this.distanceFunction = distanceFunction;
+    this.options = options;
   }
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
-    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, this.options);
+    const { distanceFunction } = this;
+    const distance: Distance = distanceFunction instanceof Module ? (a, b) => distanceFunction.forward(a, b) : distanceFunction;
+    return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { ...this.options, distanceFunction: distance });
   }
 }

@@ -1,0 +1,26 @@
+import { randint, randn, type Tensor } from '@lightning-ts/torch';
+import { DataLoader, TensorDataset } from '@lightning-ts/torch/data';
+import { LightningModule, Trainer } from './index.js';
+import { Adam } from '@lightning-ts/torch/optim';
+import { Accuracy } from '@lightning-ts/metrics';
+
+interface Options { readonly learningRate: number; readonly hidden?: number }
+class Classifier extends LightningModule<[Tensor, Tensor], Options> {
+  acc = new Accuracy({ task: 'multiclass', numClasses: 3 });
+  constructor(options: Options) { super(); this.saveHyperparameters(options); }
+  override forward(x: Tensor): Tensor { return x; }
+  override trainingStep([x, y]: [Tensor, Tensor]) { this.acc.forward(x, y); this.log('acc', this.acc); return this.forward(x).mean(); }
+  override configureOptimizers() { return new Adam(this.parameters(), { lr: this.hparams.learningRate }); }
+}
+const data = new TensorDataset(randn([4, 2]), randint(3, [4]));
+const loader = new DataLoader(data, { batchSize: 2 });
+const trainer = new Trainer({ maxEpochs: 1 });
+void trainer.fit(new Classifier({ learningRate: 1 }), { trainDataloaders: loader, valDataloaders: [loader] });
+void trainer.fit(new Classifier({ learningRate: 1 }), loader, loader);
+void Classifier.loadFromCheckpoint('x', { learningRate: 2 }).then((model) => model.hparams.hidden);
+// @ts-expect-error no such option
+void Classifier.loadFromCheckpoint('x', { learningRat: 2 });
+// @ts-expect-error batches of another kind
+void trainer.fit(new Classifier({ learningRate: 1 }), { trainDataloaders: [1, 2] });
+// @ts-expect-error no such option
+new Trainer({ maxEpoch: 1 });

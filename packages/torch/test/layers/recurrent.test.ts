@@ -1,0 +1,3 @@
+import { describeLayers } from '../layerCases.js';
+
+describeLayers('recurrent');
