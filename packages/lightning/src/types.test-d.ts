@@ -1,16 +1,30 @@
+import { Accuracy } from '@lightning-ts/metrics';
 import { randint, randn, type Tensor } from '@lightning-ts/torch';
 import { DataLoader, TensorDataset } from '@lightning-ts/torch/data';
-import { LightningModule, Trainer } from './index.js';
 import { Adam } from '@lightning-ts/torch/optim';
-import { Accuracy } from '@lightning-ts/metrics';
+import { LightningModule, Trainer } from './index.js';
 
-interface Options { readonly learningRate: number; readonly hidden?: number }
+interface Options {
+  readonly learningRate: number;
+  readonly hidden?: number;
+}
 class Classifier extends LightningModule<[Tensor, Tensor], Options> {
   acc = new Accuracy({ task: 'multiclass', numClasses: 3 });
-  constructor(options: Options) { super(); this.saveHyperparameters(options); }
-  override forward(x: Tensor): Tensor { return x; }
-  override trainingStep([x, y]: [Tensor, Tensor]) { this.acc.forward(x, y); this.log('acc', this.acc); return this.forward(x).mean(); }
-  override configureOptimizers() { return new Adam(this.parameters(), { lr: this.hparams.learningRate }); }
+  constructor(options: Options) {
+    super();
+    this.saveHyperparameters(options);
+  }
+  override forward(x: Tensor): Tensor {
+    return x;
+  }
+  override trainingStep([x, y]: [Tensor, Tensor]) {
+    this.acc.forward(x, y);
+    this.log('acc', this.acc);
+    return this.forward(x).mean();
+  }
+  override configureOptimizers() {
+    return new Adam(this.parameters(), { lr: this.hparams.learningRate });
+  }
 }
 const data = new TensorDataset(randn([4, 2]), randint(3, [4]));
 const loader = new DataLoader(data, { batchSize: 2 });

@@ -103,7 +103,12 @@ export class MetricCollection extends Module {
   override clone(options: Pick<MetricCollectionOptions, 'prefix' | 'postfix'> = {}): this {
     const copies = Object.fromEntries([...this.metrics].map(([name, metric]) => [name, metric.clone()]));
     const computeGroups = this.groups.length < this.metrics.size;
-    return new MetricCollection(copies, { prefix: this.prefix, postfix: this.postfix, computeGroups, ...options }) as this;
+    return new MetricCollection(copies, {
+      prefix: this.prefix,
+      postfix: this.postfix,
+      computeGroups,
+      ...options,
+    }) as this;
   }
 
   protected override entries(): [key: string, value: unknown][] {

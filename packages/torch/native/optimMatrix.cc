@@ -64,10 +64,12 @@ static napi_value adafactorStep(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/// Moves all singular values of a matrix towards 1: a Newton-Schulz iteration in bfloat16, which is exact enough here.
+/// Moves all singular values of a matrix towards 1, by a Newton-Schulz iteration. It runs in bfloat16 where that is fast,
+/// as in torch; on the CPU, where products in bfloat16 are slow and add up inexactly, in float32 or float64.
 static at::Tensor orthogonalized(const at::Tensor& matrix, double a, double b, double c, int64_t steps, double eps) {
   const bool tall = matrix.size(0) > matrix.size(1);
-  at::Tensor x = matrix.to(at::kBFloat16, /*non_blocking=*/false, /*copy=*/true);
+  const at::ScalarType type = !matrix.is_cpu() ? at::kBFloat16 : matrix.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  at::Tensor x = matrix.to(type, /*non_blocking=*/false, /*copy=*/true);
   if (tall) x = x.t();
   x.div_(x.norm().clamp_min(eps));
   for (int64_t i = 0; i < steps; ++i) {

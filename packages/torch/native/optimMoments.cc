@@ -80,7 +80,13 @@ static napi_value nadamStep(napi_env env, napi_callback_info info) {
     const double muNext = beta1 * (1. - 0.5 * std::pow(0.96, (step + 1) * momentumDecay));
     // The product is kept in its tensor's precision, as in Python.
     muProduct.mul_(mu);
-    const double product = muProduct.item<double>(), productNext = muProduct.mul(mu).mul_(muNext).item<double>();
+    const double product = muProduct.item<double>();
+#if TORCH_VERSION_MAJOR >= 2
+    const double productNext = product * muNext;
+#else
+    // torch 1.13 counts mu twice here; whoever trains on it gets the same numbers from us.
+    const double productNext = muProduct.mul(mu).mul_(muNext).item<double>();
+#endif
     scalars.biasCorrection2 = 1 - std::pow(beta2, step);
     scalars.gradFactor = -lr * (1. - mu) / (1. - product);
     scalars.momentFactor = -lr * muNext / (1. - productNext);

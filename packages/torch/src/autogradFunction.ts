@@ -53,7 +53,6 @@ interface FunctionClass<Inputs extends unknown[], Output extends Tensor | Tensor
  * `forward` runs without recording. `backward` gets one gradient for each output and returns one for each argument of
  * `forward`: null for those that are no tensors or need none. It may itself be differentiated.
  */
-// biome-ignore lint/suspicious/noShadowRestrictedNames: the field's name for it, and reached as torch.Function
 export abstract class Function {
   static apply<Inputs extends unknown[], Output extends Tensor | Tensor[]>(
     this: FunctionClass<Inputs, Output>,
@@ -64,7 +63,11 @@ export abstract class Function {
     const result = noGrad(() => this.forward(context, ...inputs));
     const outputs = Array.isArray(result) ? (result as Tensor[]) : [result as Tensor];
     for (const output of outputs)
-      if (!isTensor(output)) throw new TorchError('BACKWARD_HOOK', `${this.name}.forward must return a tensor or an array of tensors, got ${typeof output}`);
+      if (!isTensor(output))
+        throw new TorchError(
+          'BACKWARD_HOOK',
+          `${this.name}.forward must return a tensor or an array of tensors, got ${typeof output}`,
+        );
     if (!native.isGradEnabled() || !context.needsInputGrad.includes(true)) return result;
 
     const handles = native.recordFunction(

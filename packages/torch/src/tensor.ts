@@ -31,7 +31,6 @@ export interface BackwardOptions {
 }
 
 /** Gets a gradient; a tensor it returns takes the gradient's place. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
 export type TensorHook = (gradient: Tensor) => Tensor | null | undefined | void;
 
 const toId = operatorId('aten::to');
@@ -152,7 +151,12 @@ export class Tensor extends OperatorMethods {
   }
   /** Adds the gradient of this tensor to `.grad` of every leaf it depends on. A tensor of several elements needs `gradient`. */
   backward(gradient?: Tensor | null, options: BackwardOptions = {}): void {
-    if (gradient === undefined && options.retainGraph === undefined && options.createGraph === undefined && !options.inputs) {
+    if (
+      gradient === undefined &&
+      options.retainGraph === undefined &&
+      options.createGraph === undefined &&
+      !options.inputs
+    ) {
       native.backwardOne(this.handle);
       return;
     }
@@ -347,7 +351,10 @@ function handleHook(hook: TensorHook): (gradient: Handle) => Handle | null {
     const replaced = hook(new Tensor(gradient));
     if (replaced === undefined || replaced === null) return null;
     if (replaced instanceof Tensor) return replaced.handle;
-    throw new TorchError('BACKWARD_HOOK', `a tensor hook returns a tensor or nothing, this one returned ${typeof replaced}`);
+    throw new TorchError(
+      'BACKWARD_HOOK',
+      `a tensor hook returns a tensor or nothing, this one returned ${typeof replaced}`,
+    );
   };
 }
 

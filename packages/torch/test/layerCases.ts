@@ -41,7 +41,9 @@ function draw(spec: InputSpec): unknown {
     case 'ints':
       return torch.randint(spec.low, spec.high, spec.shape);
     case 'packed':
-      return nn.packPaddedSequence(torch.randn(spec.shape).requiresGrad_(), spec.lengths, { enforceSorted: spec.enforce_sorted ?? true });
+      return nn.packPaddedSequence(torch.randn(spec.shape).requiresGrad_(), spec.lengths, {
+        enforceSorted: spec.enforce_sorted ?? true,
+      });
     case 'signs':
       return torch.randint(0, 2, spec.shape).float().mul(2).sub(1);
     default:
@@ -82,8 +84,15 @@ function expectGradient(actual: torch.Tensor | null, expected: EncodedTensor | n
     expectSameBits(actual.layout === 'strided' ? actual : actual.toDense(), expected);
 }
 
-/** What is compared where a case needs care of its own; the default is the layer's call and nothing more. */
-export function checkCase(one: LayerCase): void {
+interface Ran {
+  layer: Layer | null;
+  outputs: torch.Tensor[];
+  /** The tensors among the inputs. */
+  leaves: torch.Tensor[];
+}
+
+/** Does what measure() of make.py does, in the same order. */
+function runCase(one: LayerCase): Ran {
   torch.manualSeed(11);
   let layer: Layer | null = null;
   let output: unknown;
@@ -97,31 +106,35 @@ export function checkCase(one: LayerCase): void {
     layer = buildLayer(one);
     if (one.eval) layer.eval();
     inputs = one.inputs.map(draw);
-    const overwritten = (input: unknown) =>
-      layer?.inplace && (input as torch.Tensor).requiresGrad ? (input as torch.Tensor).mul(1) : input;
+    // In-place layers may not write over a leaf.
+    const given = layer.inplace ? inputs.map((input) => (input as torch.Tensor).mul(1)) : inputs;
     const named = Object.fromEntries(
       Object.entries(one.call ?? {}).map(([key, value]) => [camel(key), argument(value)]),
     );
-    output = layer.forward(...inputs.map(overwritten), ...(one.call ? [named] : []));
+    output = layer.forward(...given, ...(one.call ? [named] : []));
   }
   const outputs = flat(output);
-  expect(outputs).toHaveLength(one.outputs.length);
-  outputs.forEach((tensor, i) => expectSameBits(tensor, one.outputs[i]!));
   const losses = outputs
     .filter((tensor) => tensor.requiresGrad)
     .map((tensor) => tensor.mul(torch.randn(tensor.shape)).sum());
   if (losses.length > 0) losses.reduce((total, loss) => total.add(loss)).backward();
-  const leaves = inputs.flatMap(flat);
+  return { layer, outputs, leaves: inputs.flatMap(flat) };
+}
+
+function checkCase(one: LayerCase): void {
+  const { layer, outputs, leaves } = runCase(one);
+  expect(outputs).toHaveLength(one.outputs.length);
+  for (const [i, tensor] of outputs.entries()) expectSameBits(tensor, one.outputs[i]!);
   expect(leaves).toHaveLength(one.inputGrads.length);
-  leaves.forEach((leaf, i) => expectGradient(leaf.isLeaf ? leaf.grad : null, one.inputGrads[i]!));
+  for (const [i, leaf] of leaves.entries()) expectGradient(leaf.isLeaf ? leaf.grad : null, one.inputGrads[i]!);
   if (layer === null) return;
   expect(String(layer)).toBe(one.repr);
   const state = [...layer.stateDict()];
   expect(state.map(([key]) => key)).toEqual(one.state!.map(([key]) => key));
-  state.forEach(([, tensor], i) => expectSameBits(tensor, one.state![i]![1]));
+  for (const [i, [, tensor]] of state.entries()) expectSameBits(tensor, one.state![i]![1]);
   const parameters = layer.namedParameters();
   expect(parameters.map(([key]) => key)).toEqual(one.parameterGrads!.map(([key]) => key));
-  parameters.forEach(([, parameter], i) => expectGradient(parameter.grad, one.parameterGrads![i]![1]));
+  for (const [i, [, parameter]] of parameters.entries()) expectGradient(parameter.grad, one.parameterGrads![i]![1]);
 }
 
 const textOf = (value: unknown): string => JSON.stringify(value).replaceAll('"', '');
@@ -140,5 +153,16 @@ export function describeLayers(family: string): void {
       seen.set(title, count);
       it(count > 1 ? `${title} #${count}` : title, () => checkCase(one));
     }
+
+    it('leaves no tensor in memory, neither of the forward nor of the backward', () => {
+      const live = () => {
+        torch.memory.collect();
+        return torch.memory.stats().liveTensors;
+      };
+      for (const one of cases) runCase(one);
+      const before = live();
+      for (const one of cases) runCase(one);
+      expect(live()).toBe(before);
+    });
   });
 }

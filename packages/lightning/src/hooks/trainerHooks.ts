@@ -30,7 +30,6 @@ export interface ModuleHooks<Batch = unknown> {
   onTrainStart?(): HookResult;
   onTrainEpochStart?(): HookResult;
   /** Returning -1 skips this batch and the rest of the epoch. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: a hook written without a return statement returns void
   onTrainBatchStart?(batch: Batch, batchIdx: number): void | -1 | Promise<void | -1>;
   /** Before gradients are cleared. Synchronous. */
   onBeforeZeroGrad?(optimizer: Optimizer): void;

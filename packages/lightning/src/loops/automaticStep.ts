@@ -28,7 +28,6 @@ export class AutomaticStep implements TrainStep {
   private loss: Tensor | null = null;
   private closureRuns = 0;
   private isAsync: boolean;
-
   /** Whether the module leaves the step to the optimizer, so that the call can be spared. */
   private readonly stepsItself: boolean;
 
@@ -52,7 +51,10 @@ export class AutomaticStep implements TrainStep {
       this.step(closesWindow, this.closure);
       return this.finish(closesWindow);
     } catch (error) {
-      if (!(error instanceof AsyncStepFound)) throw error;
+      if (!(error instanceof AsyncStepFound)) {
+        this.forget();
+        throw error;
+      }
       this.isAsync = true;
       return this.runAsync(closesWindow, error.output);
     } finally {
@@ -151,11 +153,15 @@ export class AutomaticStep implements TrainStep {
   private finish(closesWindow: boolean): StepOutputs {
     if (closesWindow) count(this.run.progress.optimizerStep, 'completed');
     const outputs = this.run.hooks.has('onTrainBatchEnd') ? stepOutputs(this.output, this.loss) : noOutputs;
-    // The graph of a step must not outlive it.
+    this.forget();
+    return outputs;
+  }
+
+  /** The graph of a step must not outlive it. */
+  private forget(): void {
     this.output = null;
     this.loss = null;
     this.batch = null;
-    return outputs;
   }
 
   /** The same with a `trainingStep` that has to be awaited: the forward comes before the optimizer's step, not inside it. */
@@ -177,6 +183,7 @@ export class AutomaticStep implements TrainStep {
       });
       return this.finish(closesWindow);
     } finally {
+      this.forget();
       scope.hook = null;
     }
   }

@@ -16,7 +16,6 @@ import { type BackwardOptions, contextOf, type ModuleContext } from './moduleCon
 import type { AnyScheduler, OptimizersConfig } from './optimizersConfig.js';
 
 /** What `trainingStep` may return: the loss, an object with it, or null to skip the batch. Manual optimization may return nothing. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a step of manual optimization need not return anything
 export type StepOutput = Tensor | ({ readonly loss: Tensor } & Readonly<Record<string, unknown>>) | null | void;
 
 /** How gradients are clipped: by their common norm, or each element by itself. */
@@ -254,7 +253,6 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
   ): Promise<Model> {
     // Loaded on demand: a module that is only built and called does not need the file reader.
     const { loadModuleFromCheckpoint } = await import('./loadFromCheckpoint.js');
-    // biome-ignore lint/complexity/noThisInStatic: the subclass it is called on is what has to be built
     return loadModuleFromCheckpoint(this as never, path, overrides);
   }
 

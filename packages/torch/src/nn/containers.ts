@@ -23,7 +23,11 @@ export class Sequential extends Module {
         ? Object.entries(first)
         : (modules as UnaryModule[]).map((module, i) => [String(i), module]);
     for (const [key, module] of this.steps)
-      if (!(module instanceof Module)) throw new TorchError('MODULE_STATE', `Sequential takes modules; '${key}' is ${module === null ? 'null' : typeof module}`);
+      if (!(module instanceof Module))
+        throw new TorchError(
+          'MODULE_STATE',
+          `Sequential takes modules; '${key}' is ${module === null ? 'null' : typeof module}`,
+        );
   }
 
   protected override entries(): [string, unknown][] {
@@ -49,7 +53,8 @@ export class Sequential extends Module {
   /** The i-th module; negative counts from the end. */
   at(index: number): UnaryModule {
     const step = this.steps.at(index);
-    if (step === undefined) throw new TorchError('INDEX_OUT_OF_RANGE', `Sequential has ${this.steps.length} modules, there is no ${index}`);
+    if (step === undefined)
+      throw new TorchError('INDEX_OUT_OF_RANGE', `Sequential has ${this.steps.length} modules, there is no ${index}`);
     return step[1];
   }
   append(module: UnaryModule): this {
@@ -79,7 +84,8 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
   at(index: number): M {
     const module = this.items.at(index);
-    if (module === undefined) throw new TorchError('INDEX_OUT_OF_RANGE', `ModuleList has ${this.items.length} modules, there is no ${index}`);
+    if (module === undefined)
+      throw new TorchError('INDEX_OUT_OF_RANGE', `ModuleList has ${this.items.length} modules, there is no ${index}`);
     return module;
   }
   append(module: M): this {
@@ -113,7 +119,11 @@ export class ModuleDict<M extends Module = Module> extends Module {
   }
   get(name: string): M {
     const module = this.items.get(name);
-    if (module === undefined) throw new TorchError('MODULE_STATE', `ModuleDict has no '${name}'; it has ${[...this.items.keys()].join(', ') || 'nothing'}`);
+    if (module === undefined)
+      throw new TorchError(
+        'MODULE_STATE',
+        `ModuleDict has no '${name}'; it has ${[...this.items.keys()].join(', ') || 'nothing'}`,
+      );
     return module;
   }
   has(name: string): boolean {

@@ -1,3 +1,4 @@
+import { type FullBackwardHook, withBackwardHooks } from './backwardHooks.js';
 import type { Module } from './module.js';
 
 /** Gets the module, its inputs and its output; a value other than undefined replaces the output. */
@@ -23,13 +24,15 @@ type Forward = (...inputs: unknown[]) => unknown;
 export class ForwardHooks {
   private readonly before: ForwardPreHook[] = [];
   private readonly after: ForwardHook[] = [];
+  private readonly backward: FullBackwardHook[] = [];
 
   constructor(private readonly module: Module) {}
 
   add(when: 'before', hook: ForwardPreHook): HookHandle;
   add(when: 'after', hook: ForwardHook): HookHandle;
-  add(when: 'before' | 'after', hook: ForwardPreHook | ForwardHook): HookHandle {
-    if (this.before.length + this.after.length === 0) this.wrap();
+  add(when: 'backward', hook: FullBackwardHook): HookHandle;
+  add(when: 'before' | 'after' | 'backward', hook: ForwardPreHook | ForwardHook | FullBackwardHook): HookHandle {
+    if (this.count === 0) this.wrap();
     const hooks = this[when] as unknown[];
     hooks.push(hook);
     let removed = false;
@@ -38,35 +41,48 @@ export class ForwardHooks {
         if (removed) return;
         removed = true;
         hooks.splice(hooks.indexOf(hook), 1);
-        if (this.before.length + this.after.length === 0) this.unwrap();
+        if (this.count === 0) this.unwrap();
       },
     };
   }
 
+  private get count(): number {
+    return this.before.length + this.after.length + this.backward.length;
+  }
+
   /** Gives a copy of the module, which has this one's wrapped `forward`, hooks of its own that do the same. */
   moveCopyOff(copy: Module, hooks: ForwardHooks): void {
-    if (this.before.length + this.after.length === 0) return;
-    Object.defineProperty(copy, 'forward', { value: this.ownForward, configurable: true, writable: true, enumerable: true });
+    if (this.count === 0) return;
+    Object.defineProperty(copy, 'forward', {
+      value: this.ownForward,
+      configurable: true,
+      writable: true,
+      enumerable: true,
+    });
     if (this.ownForward === undefined) delete (copy as { forward?: unknown }).forward;
     for (const hook of this.before) hooks.add('before', hook);
     for (const hook of this.after) hooks.add('after', hook);
+    for (const hook of this.backward) hooks.add('backward', hook);
   }
 
   private ownForward: Forward | undefined;
 
   private wrap(): void {
-    const { module, before, after } = this;
+    const { module, before, after, backward } = this;
     this.ownForward = Object.getOwnPropertyDescriptor(module, 'forward')?.value as Forward | undefined;
     const original = module.forward as Forward;
     const forward = (...given: unknown[]): unknown => {
       let inputs = given;
       for (const hook of [...before]) inputs = (hook(module, inputs) as unknown[] | undefined) ?? inputs;
-      let output = original.apply(module, inputs);
-      for (const hook of [...after]) {
-        const replaced = hook(module, inputs, output);
-        if (replaced !== undefined) output = replaced;
-      }
-      return output;
+      const run = (passed: unknown[]): unknown => {
+        let output = original.apply(module, passed);
+        for (const hook of [...after]) {
+          const replaced = hook(module, passed, output);
+          if (replaced !== undefined) output = replaced;
+        }
+        return output;
+      };
+      return backward.length === 0 ? run(inputs) : withBackwardHooks(module, backward, inputs, run);
     };
     Object.defineProperty(module, 'forward', { value: forward, configurable: true, writable: true, enumerable: false });
   }

@@ -1,4 +1,5 @@
 export { Parameter } from '../parameter.js';
+export type { FullBackwardHook } from './backwardHooks.js';
 export { ModuleDict, ModuleList, Sequential, type UnaryModule } from './containers.js';
 export type { ForwardHook, ForwardPreHook, HookHandle } from './forwardHooks.js';
 export * as init from './init.js';
@@ -6,14 +7,24 @@ export * from './layers/activation.js';
 export * from './layers/adaptivePooling.js';
 export { MultiheadAttention, type MultiheadAttentionOptions } from './layers/attention.js';
 export { Conv1d, Conv2d, Conv3d, type ConvOptions, type PaddingMode } from './layers/conv.js';
-export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvTransposeOptions } from './layers/convTranspose.js';
+export {
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvTransposeOptions,
+} from './layers/convTranspose.js';
 export * from './layers/distance.js';
 export * from './layers/distributionLoss.js';
 export * from './layers/dropout.js';
 export { Embedding, EmbeddingBag, type EmbeddingBagOptions, type PretrainedOptions } from './layers/embedding.js';
 export * from './layers/flatten.js';
 export * from './layers/fold.js';
-export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type InstanceNormLayerOptions } from './layers/instanceNorm.js';
+export {
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+  type InstanceNormLayerOptions,
+} from './layers/instanceNorm.js';
 export * from './layers/layerNorm.js';
 export * from './layers/lazy.js';
 export * from './layers/lazyNorm.js';
@@ -35,11 +46,11 @@ export { type LoadResult, Module, type StateDict } from './module.js';
 export { ParameterDict, ParameterList } from './parameterContainers.js';
 export { stateKeyOf } from './stateKey.js';
 export { clipGradNorm_, clipGradValue_ } from './utils/clipGrad.js';
-export * from './utils/packedSequence.js';
 export { fuseConvBnEval, fuseLinearBnEval } from './utils/fusion.js';
+export * from './utils/packedSequence.js';
 export { parametersToVector, vectorToParameters } from './utils/parameterVector.js';
+export * as parametrizations from './utils/parametrizations.js';
+export * as parametrize from './utils/parametrize.js';
 export * as prune from './utils/prune.js';
 export { removeSpectralNorm, type SpectralNormOptions, spectralNorm } from './utils/spectralNorm.js';
 export { removeWeightNorm, weightNorm } from './utils/weightNorm.js';
-export * as parametrizations from './utils/parametrizations.js';
-export * as parametrize from './utils/parametrize.js';

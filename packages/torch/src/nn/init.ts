@@ -1,12 +1,24 @@
 import { noGrad } from '../autograd.js';
-import { empty, eye, randperm, tensor as makeTensor } from '../creation.js';
+import { empty, eye, tensor as makeTensor, randperm } from '../creation.js';
 import { TorchError } from '../errors.js';
 import { linalgQr } from '../functions.js';
 import type { Generator } from '../random.js';
 import type { Tensor } from '../tensor.js';
 import { warn } from '../warnings.js';
 
-export type Nonlinearity = 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'conv_transpose1d' | 'conv_transpose2d' | 'conv_transpose3d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu';
+export type Nonlinearity =
+  | 'linear'
+  | 'conv1d'
+  | 'conv2d'
+  | 'conv3d'
+  | 'conv_transpose1d'
+  | 'conv_transpose2d'
+  | 'conv_transpose3d'
+  | 'sigmoid'
+  | 'tanh'
+  | 'relu'
+  | 'leaky_relu'
+  | 'selu';
 export type FanMode = 'fan_in' | 'fan_out';
 
 /** The factor that keeps the variance through a nonlinearity. `param` is leaky_relu's negative slope (default 0.01). */
@@ -38,7 +50,10 @@ export function calculateGain(nonlinearity: Nonlinearity, param?: number): numbe
 export function calculateFans(tensor: Tensor): { fanIn: number; fanOut: number } {
   const { shape } = tensor;
   if (shape.length < 2)
-    throw new TorchError('SHAPE_MISMATCH', `fan in and fan out need at least two dimensions, got [${shape.join(', ')}]`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `fan in and fan out need at least two dimensions, got [${shape.join(', ')}]`,
+    );
   const field = shape.slice(2).reduce((a, b) => a * b, 1);
   return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
 }
@@ -48,9 +63,11 @@ interface Draw {
 }
 
 /** Fills with U(from, to). */
-export const uniform_ = (tensor: Tensor, from = 0, to = 1, options: Draw = {}): Tensor => noGrad(() => tensor.uniform_(from, to, options));
+export const uniform_ = (tensor: Tensor, from = 0, to = 1, options: Draw = {}): Tensor =>
+  noGrad(() => tensor.uniform_(from, to, options));
 /** Fills with N(mean, std²). */
-export const normal_ = (tensor: Tensor, mean = 0, std = 1, options: Draw = {}): Tensor => noGrad(() => tensor.normal_(mean, std, options));
+export const normal_ = (tensor: Tensor, mean = 0, std = 1, options: Draw = {}): Tensor =>
+  noGrad(() => tensor.normal_(mean, std, options));
 export const constant_ = (tensor: Tensor, value: number): Tensor => noGrad(() => tensor.fill_(value));
 export const zeros_ = (tensor: Tensor): Tensor => noGrad(() => tensor.zero_());
 export const ones_ = (tensor: Tensor): Tensor => noGrad(() => tensor.fill_(1));
@@ -104,11 +121,24 @@ export interface TruncNormalOptions extends Draw {
   b?: number;
 }
 /** Fills with N(mean, std²) restricted to [a, b], by inversion of the distribution function. */
-export function truncNormal_(tensor: Tensor, { mean = 0, std = 1, a = -2, b = 2, ...draw }: TruncNormalOptions = {}): Tensor {
+export function truncNormal_(
+  tensor: Tensor,
+  { mean = 0, std = 1, a = -2, b = 2, ...draw }: TruncNormalOptions = {},
+): Tensor {
   if (mean < a - 2 * std || mean > b + 2 * std)
-    warn('TRUNC_NORMAL_FAR', `truncNormal_: the mean ${mean} is more than 2 standard deviations outside [${a}, ${b}]; the values may not be distributed as wanted`);
+    warn(
+      'TRUNC_NORMAL_FAR',
+      `truncNormal_: the mean ${mean} is more than 2 standard deviations outside [${a}, ${b}]; the values may not be distributed as wanted`,
+    );
   // 2 Φ(x) − 1 = erf(x / √2)
-  const erf = (x: number) => 2 * ((1 + makeTensor(x / Math.SQRT2, { dtype: 'float64' }).erf().item()) / 2) - 1;
+  const erf = (x: number) =>
+    2 *
+      ((1 +
+        makeTensor(x / Math.SQRT2, { dtype: 'float64' })
+          .erf()
+          .item()) /
+        2) -
+    1;
   return noGrad(() =>
     tensor
       .uniform_(erf((a - mean) / std), erf((b - mean) / std), draw)
@@ -122,12 +152,17 @@ export function truncNormal_(tensor: Tensor, { mean = 0, std = 1, a = -2, b = 2,
 /** Fills with a (semi-)orthogonal matrix, all but the first dimension taken together (Saxe et al. 2013). */
 export function orthogonal_(tensor: Tensor, { gain = 1, generator }: XavierOptions = {}): Tensor {
   const { shape } = tensor;
-  if (shape.length < 2) throw new TorchError('SHAPE_MISMATCH', `orthogonal_ needs at least two dimensions, got [${shape.join(', ')}]`);
+  if (shape.length < 2)
+    throw new TorchError('SHAPE_MISMATCH', `orthogonal_ needs at least two dimensions, got [${shape.join(', ')}]`);
   if (tensor.numel() === 0) return tensor;
   const rows = shape[0]!;
   const columns = tensor.numel() / rows;
   return noGrad(() => {
-    const normal = empty([rows, columns], { dtype: tensor.dtype, device: tensor.device }).normal_(0, 1, generator ? { generator } : {});
+    const normal = empty([rows, columns], { dtype: tensor.dtype, device: tensor.device }).normal_(
+      0,
+      1,
+      generator ? { generator } : {},
+    );
     const isWide = rows < columns;
     const { Q, R } = linalgQr(isWide ? normal.t() : normal);
     const unique = Q.mul(R.diagonal().sign()); // uniform over the orthogonal matrices
@@ -139,15 +174,18 @@ export function orthogonal_(tensor: Tensor, { gain = 1, generator }: XavierOptio
 /** Fills a matrix with the identity. */
 export function eye_(tensor: Tensor): Tensor {
   const { shape } = tensor;
-  if (shape.length !== 2) throw new TorchError('SHAPE_MISMATCH', `eye_ needs two dimensions, got [${shape.join(', ')}]`);
+  if (shape.length !== 2)
+    throw new TorchError('SHAPE_MISMATCH', `eye_ needs two dimensions, got [${shape.join(', ')}]`);
   return noGrad(() => tensor.copy_(eye(shape[0]!, shape[1]!, { dtype: tensor.dtype, device: tensor.device })));
 }
 
 /** Fills a convolution's weight [out, in, …kernel] so that it passes as many channels through as it can, in each of `groups`. */
 export function dirac_(tensor: Tensor, groups = 1): Tensor {
   const { shape } = tensor;
-  if (shape.length < 3 || shape.length > 5) throw new TorchError('SHAPE_MISMATCH', `dirac_ needs 3 to 5 dimensions, got [${shape.join(', ')}]`);
-  if (shape[0]! % groups !== 0) throw new TorchError('ARGUMENT_RANGE', `the first dimension (${shape[0]}) must be divisible by groups (${groups})`);
+  if (shape.length < 3 || shape.length > 5)
+    throw new TorchError('SHAPE_MISMATCH', `dirac_ needs 3 to 5 dimensions, got [${shape.join(', ')}]`);
+  if (shape[0]! % groups !== 0)
+    throw new TorchError('ARGUMENT_RANGE', `the first dimension (${shape[0]}) must be divisible by groups (${groups})`);
   const perGroup = shape[0]! / groups;
   const centre = shape.slice(2).map((size) => Math.floor(size / 2));
   return noGrad(() => {
@@ -159,9 +197,14 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
 }
 
 /** Fills a matrix with N(0, std²) and sets a fraction `sparsity` of each column to 0 (Martens 2010). */
-export function sparse_(tensor: Tensor, sparsity: number, { std = 0.01, generator }: Draw & { std?: number } = {}): Tensor {
+export function sparse_(
+  tensor: Tensor,
+  sparsity: number,
+  { std = 0.01, generator }: Draw & { std?: number } = {},
+): Tensor {
   const { shape } = tensor;
-  if (shape.length !== 2) throw new TorchError('SHAPE_MISMATCH', `sparse_ needs two dimensions, got [${shape.join(', ')}]`);
+  if (shape.length !== 2)
+    throw new TorchError('SHAPE_MISMATCH', `sparse_ needs two dimensions, got [${shape.join(', ')}]`);
   const [rows, columns] = shape as [number, number];
   const draw = generator ? { generator } : {};
   return noGrad(() => {

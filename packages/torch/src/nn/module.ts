@@ -6,8 +6,9 @@ import { native } from '../native.js';
 import { Parameter } from '../parameter.js';
 import { OrderedDict } from '../serialize/pythonValues.js';
 import { Tensor, type ToOptions } from '../tensor.js';
+import type { FullBackwardHook } from './backwardHooks.js';
 import { copyModule } from './deepCopy.js';
-import { ForwardHooks, type ForwardHook, type ForwardPreHook, type HookHandle } from './forwardHooks.js';
+import { type ForwardHook, ForwardHooks, type ForwardPreHook, type HookHandle } from './forwardHooks.js';
 import { stateKeyOf } from './stateKey.js';
 
 /** Tensors by Python's keys, in Python's order. */
@@ -34,8 +35,8 @@ export abstract class Module {
   /** Training or evaluation: dropout and batch normalisation behave differently. Set by `train()` and `eval()`. */
   training = true;
 
-  private declare bufferPersistence: Map<string, boolean> | undefined;
-  private declare forwardHooks: ForwardHooks | undefined;
+  declare private bufferPersistence: Map<string, boolean> | undefined;
+  declare private forwardHooks: ForwardHooks | undefined;
 
   /**
    * Set on layers of this package whose forward keeps no tensor: a container may then free what passes between two of
@@ -151,7 +152,12 @@ export abstract class Module {
       if (child === undefined)
         throw new TorchError(
           'MODULE_STATE',
-          `there is no submodule '${path}': ${module.constructor.name} has ${module.namedChildren().map(([name]) => name).join(', ') || 'no submodules'}`,
+          `there is no submodule '${path}': ${module.constructor.name} has ${
+            module
+              .namedChildren()
+              .map(([name]) => name)
+              .join(', ') || 'no submodules'
+          }`,
         );
       module = child;
     }
@@ -159,14 +165,16 @@ export abstract class Module {
   }
   getParameter(path: string): Parameter {
     const found = this.namedParameters().find(([name]) => name === path)?.[1];
-    if (found === undefined) throw new TorchError('MODULE_STATE', `there is no parameter '${path}' in ${this.constructor.name}`);
+    if (found === undefined)
+      throw new TorchError('MODULE_STATE', `there is no parameter '${path}' in ${this.constructor.name}`);
     return found;
   }
 
   /** The buffer at a dotted path, `bn1.running_mean`. */
   getBuffer(path: string): Tensor {
     const found = this.namedBuffers().find(([name]) => name === path)?.[1];
-    if (found === undefined) throw new TorchError('MODULE_STATE', `there is no buffer '${path}' in ${this.constructor.name}`);
+    if (found === undefined)
+      throw new TorchError('MODULE_STATE', `there is no buffer '${path}' in ${this.constructor.name}`);
     return found;
   }
 
@@ -202,7 +210,8 @@ export abstract class Module {
   loadStateDict(state: StateDict | Record<string, Tensor>, options: { strict?: boolean } = {}): LoadResult {
     const { strict = true } = options;
     const given = state instanceof Map ? state : new Map(Object.entries(state));
-    for (const [path, module] of this.namedModules()) module.prepareToLoad((key) => given.get(path ? `${path}.${key}` : key));
+    for (const [path, module] of this.namedModules())
+      module.prepareToLoad((key) => given.get(path ? `${path}.${key}` : key));
     const own = this.stateDict();
     const missingKeys = [...own.keys()].filter((key) => !given.has(key));
     const unexpectedKeys = [...given.keys()].filter((key) => !own.has(key));
@@ -285,7 +294,10 @@ export abstract class Module {
         ? { device: target as DeviceLike }
         : target;
     if (wanted.dtype !== undefined && !wanted.dtype.includes('float') && !wanted.dtype.startsWith('complex'))
-      throw new TorchError('DTYPE_MISMATCH', `a module can be moved to floating point dtypes only, got ${wanted.dtype}`);
+      throw new TorchError(
+        'DTYPE_MISMATCH',
+        `a module can be moved to floating point dtypes only, got ${wanted.dtype}`,
+      );
     const move = (tensor: Tensor): Tensor => {
       const { dtype, ...rest } = wanted;
       return tensor.to(dtype !== undefined && (tensor.isFloatingPoint() || tensor.isComplex()) ? wanted : rest);
@@ -297,7 +309,8 @@ export abstract class Module {
           parameter.data = move(parameter.data);
           if (gradient !== null) parameter.grad = move(gradient);
         }
-        for (const [, field, buffer] of module.ownBuffers()) (module as unknown as Record<string, unknown>)[field] = move(buffer);
+        for (const [, field, buffer] of module.ownBuffers())
+          (module as unknown as Record<string, unknown>)[field] = move(buffer);
       }
     });
     return this;
@@ -331,6 +344,14 @@ export abstract class Module {
   registerForwardPreHook<M extends Module>(this: M, hook: ForwardPreHook<M, ForwardInput<M>>): HookHandle {
     return this.hooksOfForward().add('before', hook as ForwardPreHook);
   }
+  /**
+   * Calls `hook(module, gradInputs, gradOutputs)` each time gradients with respect to the inputs of a forward of this
+   * instance are computed; an array it returns replaces them. Inputs and outputs that are neither tensors nor arrays of
+   * tensors (for the outputs) are passed by. In-place operations on what goes in or comes out are not allowed then.
+   */
+  registerFullBackwardHook<M extends Module>(this: M, hook: FullBackwardHook<M>): HookHandle {
+    return this.hooksOfForward().add('backward', hook as FullBackwardHook);
+  }
   private hooksOfForward(): ForwardHooks {
     if (this.forwardHooks === undefined)
       Object.defineProperty(this, 'forwardHooks', { value: new ForwardHooks(this), configurable: true });
@@ -349,7 +370,12 @@ export abstract class Module {
       .filter(([, value]) => value instanceof Module)
       .map(([key, child]) => `  (${key}): ${String(child).replaceAll('\n', '\n  ')}`);
     if (children.length === 0 && !extra.includes('\n')) return `${this.constructor.name}(${extra})`;
-    return [`${this.constructor.name}(`, ...(extra ? [`  ${extra.replaceAll('\n', '\n  ')}`] : []), ...children, ')'].join('\n');
+    return [
+      `${this.constructor.name}(`,
+      ...(extra ? [`  ${extra.replaceAll('\n', '\n  ')}`] : []),
+      ...children,
+      ')',
+    ].join('\n');
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();

@@ -48,7 +48,11 @@ export class ParameterList extends Module {
   /** The i-th parameter; negative counts from the end. */
   at(index: number): Parameter {
     const parameter = this.items.at(index);
-    if (parameter === undefined) throw new TorchError('INDEX_OUT_OF_RANGE', `ParameterList has ${this.items.length} parameters, there is no ${index}`);
+    if (parameter === undefined)
+      throw new TorchError(
+        'INDEX_OUT_OF_RANGE',
+        `ParameterList has ${this.items.length} parameters, there is no ${index}`,
+      );
     return parameter;
   }
   append(parameter: Tensor): this {
@@ -72,7 +76,8 @@ export class ParameterDict extends Module {
   private readonly items: Map<string, Parameter>;
   constructor(parameters: Record<string, Tensor> | Iterable<[string, Tensor]> = {}) {
     super();
-    const given = Symbol.iterator in parameters ? [...(parameters as Iterable<[string, Tensor]>)] : Object.entries(parameters);
+    const given =
+      Symbol.iterator in parameters ? [...(parameters as Iterable<[string, Tensor]>)] : Object.entries(parameters);
     this.items = new Map(given.map(([name, tensor]) => [name, asParameter(tensor)]));
   }
   protected override entries(): [string, unknown][] {
@@ -86,7 +91,11 @@ export class ParameterDict extends Module {
   }
   get(name: string): Parameter {
     const parameter = this.items.get(name);
-    if (parameter === undefined) throw new TorchError('MODULE_STATE', `ParameterDict has no '${name}'; it has ${[...this.items.keys()].join(', ') || 'nothing'}`);
+    if (parameter === undefined)
+      throw new TorchError(
+        'MODULE_STATE',
+        `ParameterDict has no '${name}'; it has ${[...this.items.keys()].join(', ') || 'nothing'}`,
+      );
     return parameter;
   }
   has(name: string): boolean {

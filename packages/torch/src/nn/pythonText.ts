@@ -16,7 +16,10 @@ export function floatText(value: number): string {
 export const numberText = (value: number): string => (Number.isInteger(value) ? String(value) : floatText(value));
 
 /** An int, or several as a tuple: `3`, `(3, 3)`, `(3,)`. */
-export function sizeText(value: number | null | readonly (number | null)[], text: (entry: number) => string = numberText): string {
+export function sizeText(
+  value: number | null | readonly (number | null)[],
+  text: (entry: number) => string = numberText,
+): string {
   const one = (entry: number | null) => (entry === null ? 'None' : text(entry));
   if (typeof value === 'number' || value === null) return one(value);
   return `(${value.map(one).join(', ')}${value.length === 1 ? ',' : ''})`;

@@ -4,6 +4,7 @@ export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, type AdamOptions, AdamW } from './adam.js';
 export { Adamax, type AdamaxOptions } from './adamax.js';
 export { ASGD, type ASGDOptions } from './asgd.js';
+export { LBFGS, type LBFGSOptions } from './lbfgs.js';
 export { Muon, type MuonOptions } from './muon.js';
 export { NAdam, type NAdamOptions } from './nadam.js';
 export {
@@ -24,3 +25,11 @@ export { Rprop, type RpropOptions } from './rprop.js';
 export * from './schedulers/index.js';
 export { SGD, type SGDOptions } from './sgd.js';
 export { SparseAdam, type SparseAdamOptions } from './sparseAdam.js';
+export {
+  AveragedModel,
+  type AveragedModelOptions,
+  type AverageFunction,
+  getEmaMultiAvgFn,
+  type MultiAverageFunction,
+} from './swa/averagedModel.js';
+export { type UpdateBnOptions, updateBn } from './swa/updateBn.js';

@@ -32,7 +32,8 @@ const bufferState = [zerosColumn('momentum_buffer')];
 
 /**
  * Muon (Jordan 2024) in the form of torch 2.9; torch 1.13 has none: momentum, made orthogonal. For the matrices of hidden
- * layers; give biases, embeddings and heads to AdamW. The Newton-Schulz iteration runs in bfloat16, as torch's does.
+ * layers; give biases, embeddings and heads to AdamW. The Newton-Schulz iteration runs in bfloat16 as in torch, but on
+ * the CPU in float32 (float64 for float64 parameters), which is faster there and more exact.
  *
  * State on disk, as torch 2.9 writes it: `momentum_buffer`.
  */

@@ -27,7 +27,8 @@ type NAdamSettings = Required<Omit<NAdamOptions, 'lr' | 'fused'>>;
 const momentsState = [stepColumn, scalarColumn('mu_product', 1), zerosColumn('exp_avg'), zerosColumn('exp_avg_sq')];
 
 /**
- * NAdam, Adam with Nesterov momentum (Dozat 2016).
+ * NAdam, Adam with Nesterov momentum (Dozat 2016). On libtorch 1.13 it has the numbers of torch 1.13, which counts one
+ * factor of the momentum twice; from libtorch 2 on those of torch 2, which does not.
  *
  * State on disk: `step`, `mu_product`, `exp_avg`, `exp_avg_sq`.
  */

@@ -13,7 +13,9 @@ interface Case {
   groupKeys: string[];
   stateKeys: Record<string, string[]>;
 }
-const { cases } = JSON.parse(readFileSync(new URL('../../test/fixtures/optim/optimizers.json', import.meta.url), 'utf8')) as {
+const { cases } = JSON.parse(
+  readFileSync(new URL('../../test/fixtures/optim/optimizers.json', import.meta.url), 'utf8'),
+) as {
   cases: Case[];
 };
 
@@ -23,7 +25,9 @@ type Name = keyof typeof constructors;
 const operatorsOnly = new Set<Name>(['ASGD', 'Rprop']);
 
 const camel = (options: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(options).map(([key, value]) => [key.replace(/_(.)/g, (_, c: string) => c.toUpperCase()), value]));
+  Object.fromEntries(
+    Object.entries(options).map(([key, value]) => [key.replace(/_(.)/g, (_, c: string) => c.toUpperCase()), value]),
+  );
 
 function make(name: Name, params: torch.Tensor[], options: object): optim.Optimizer {
   return new (constructors[name] as new (params: torch.Tensor[], options: object) => optim.Optimizer)(params, options);

@@ -15,7 +15,8 @@ export const zerosColumn = (key: string) => ({ key, start: (param: Tensor): Tens
 /** A number with a precision of its own, kept in a tensor: [] in the default dtype. */
 export const scalarColumn = (key: string, value: number | ((group: { lr: number }) => number)) => ({
   key,
-  start: (_: Tensor, group: { lr: number }): Tensor => zeros([]).fill_(typeof value === 'number' ? value : value(group)),
+  start: (_: Tensor, group: { lr: number }): Tensor =>
+    zeros([]).fill_(typeof value === 'number' ? value : value(group)),
 });
 
 /** The count of a parameter's steps. */

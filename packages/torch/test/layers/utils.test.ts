@@ -3,7 +3,9 @@ import * as torch from '../../src/index.js';
 import * as nn from '../../src/nn/index.js';
 import { type EncodedTensor, expectSameBits, readFixture } from '../encodedTensor.js';
 
-const { scenarios } = readFixture<{ scenarios: { name: string; keys: string[][]; tensors: EncodedTensor[] }[] }>('layers/utils.json');
+const { scenarios } = readFixture<{ scenarios: { name: string; keys: string[][]; tensors: EncodedTensor[] }[] }>(
+  'layers/utils.json',
+);
 
 type Layer = nn.Module & { forward(input: torch.Tensor): unknown };
 
@@ -75,8 +77,15 @@ const steps: Record<string, (seen: Seen) => void> = {
   },
   fusion(seen) {
     seen.state(nn.fuseConvBnEval(new nn.Conv2d(2, 3, 2).eval(), normed(new nn.BatchNorm2d(3))));
-    seen.state(nn.fuseConvBnEval(new nn.Conv1d(2, 3, 2, { bias: false }).eval(), normed(new nn.BatchNorm1d(3, { affine: false }))));
-    seen.state(nn.fuseConvBnEval(new nn.ConvTranspose2d(2, 3, 2).eval(), normed(new nn.BatchNorm2d(3)), { transpose: true }));
+    seen.state(
+      nn.fuseConvBnEval(
+        new nn.Conv1d(2, 3, 2, { bias: false }).eval(),
+        normed(new nn.BatchNorm1d(3, { affine: false })),
+      ),
+    );
+    seen.state(
+      nn.fuseConvBnEval(new nn.ConvTranspose2d(2, 3, 2).eval(), normed(new nn.BatchNorm2d(3)), { transpose: true }),
+    );
     seen.state(nn.fuseLinearBnEval(new nn.Linear(2, 3).eval(), normed(new nn.BatchNorm1d(3))));
   },
   prune(seen) {
@@ -101,15 +110,31 @@ const steps: Record<string, (seen: Seen) => void> = {
     nn.prune.customFromMask(conv, 'bias', torch.tensor([1, 0, 1, 1, 0, 1]));
     seen.state(conv);
     nn.prune.identity(conv, 'bias');
-    nn.prune.l1Unstructured(conv, 'bias', 2, { importanceScores: torch.tensor([5, 4, 3, 2, 1, 0], { dtype: 'float32' }) });
+    nn.prune.l1Unstructured(conv, 'bias', 2, {
+      importanceScores: torch.tensor([5, 4, 3, 2, 1, 0], { dtype: 'float32' }),
+    });
     seen.state(conv);
     const first = new nn.Linear(3, 4);
     const second = new nn.Linear(4, 2);
     const net = new nn.Sequential(first, second);
     nn.prune.l1Unstructured(first, 'weight', 2);
-    nn.prune.globalUnstructured([[first, 'weight'], [second, 'weight']], 'l1Unstructured', { amount: 0.4 });
+    nn.prune.globalUnstructured(
+      [
+        [first, 'weight'],
+        [second, 'weight'],
+      ],
+      'l1Unstructured',
+      { amount: 0.4 },
+    );
     seen.state(net);
-    nn.prune.globalUnstructured([[first, 'weight'], [second, 'bias']], 'randomUnstructured', { amount: 3 });
+    nn.prune.globalUnstructured(
+      [
+        [first, 'weight'],
+        [second, 'bias'],
+      ],
+      'randomUnstructured',
+      { amount: 3 },
+    );
     seen.state(net);
   },
   parametrized(seen) {
@@ -160,6 +185,6 @@ describe('utils equal Python bit for bit', () => {
     steps[name]!(seen);
     expect(seen.keys).toEqual(keys);
     expect(seen.tensors).toHaveLength(tensors.length);
-    seen.tensors.forEach((tensor, i) => expectSameBits(tensor, tensors[i]!));
+    for (const [i, tensor] of seen.tensors.entries()) expectSameBits(tensor, tensors[i]!);
   });
 });

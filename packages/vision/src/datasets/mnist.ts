@@ -116,7 +116,6 @@ export class MNIST implements Dataset<[Tensor, number], [Tensor, Tensor]> {
 
   /** Downloads the files that are not there yet. Safe to call again; an interrupted download goes on where it stopped. */
   static async prepare(root: string, options: PrepareOptions = {}): Promise<void> {
-    // biome-ignore lint/complexity/noThisInStatic: a subclass brings its own files.
     const kind = this as MNISTClass;
     const mirrors = options.mirrors ?? kind.mirrors;
     for (const [name, md5] of kind.resources) {
@@ -128,7 +127,6 @@ export class MNIST implements Dataset<[Tensor, number], [Tensor, Tensor]> {
 
   /** Whether every file is there. */
   static isPrepared(root: string): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a subclass brings its own files.
     const kind = this as MNISTClass;
     return kind.resources.every(([name]) => find(kind, root, name) !== null);
   }

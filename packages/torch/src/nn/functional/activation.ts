@@ -1,7 +1,7 @@
-import { zerosLike } from '../../functions.js';
-import * as torch from '../../functions.js';
 import { invokeN } from '../../dispatch.js';
 import type { DType } from '../../dtype.js';
+import * as torch from '../../functions.js';
+import { zerosLike } from '../../functions.js';
 import { operatorId } from '../../operatorId.js';
 import type { Generator } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
@@ -40,8 +40,10 @@ export interface RreluOptions {
   generator?: Generator;
 }
 /** Leaky ReLU whose slope is drawn from U(lower, upper) for each element while training (Xu et al. 2015). */
-export const rrelu = (input: Tensor, { lower = 1 / 8, upper = 1 / 3, training = false, generator }: RreluOptions = {}): Tensor =>
-  torch.rrelu(input, lower, upper, training, generator ?? null);
+export const rrelu = (
+  input: Tensor,
+  { lower = 1 / 8, upper = 1 / 3, training = false, generator }: RreluOptions = {},
+): Tensor => torch.rrelu(input, lower, upper, training, generator ?? null);
 
 /** Scales each vector along `dim` (default 1) to length 1 in the p-norm (default 2); lengths below `eps` (1e-12) count as eps. */
 export function normalize(input: Tensor, options: { p?: number; dim?: number; eps?: number } = {}): Tensor {
@@ -60,8 +62,14 @@ export interface GumbelSoftmaxOptions {
   generator?: Generator;
 }
 /** A sample of the Gumbel-softmax distribution for unnormalised log-probabilities (Jang et al. 2017). */
-export function gumbelSoftmax(logits: Tensor, { tau = 1, hard = false, dim = -1, generator }: GumbelSoftmaxOptions = {}): Tensor {
-  const noise = zerosLike(logits.detach(), { memoryFormat: 'contiguous_format' }).exponential_(1, generator ? { generator } : {}).log().neg();
+export function gumbelSoftmax(
+  logits: Tensor,
+  { tau = 1, hard = false, dim = -1, generator }: GumbelSoftmaxOptions = {},
+): Tensor {
+  const noise = zerosLike(logits.detach(), { memoryFormat: 'contiguous_format' })
+    .exponential_(1, generator ? { generator } : {})
+    .log()
+    .neg();
   const soft = softmax(logits.add(noise).div(tau), dim);
   if (!hard) return soft;
   const largest = soft.max(dim, true).indices;

@@ -18,9 +18,15 @@ export interface ScaledDotProductAttentionOptions {
 }
 
 /** softmax(Q Kᵀ · scale + mask) V: queries [..., targets, E], keys [..., sources, E], values [..., sources, V] → [..., targets, V]. */
-export function scaledDotProductAttention(query: Tensor, key: Tensor, value: Tensor, options: ScaledDotProductAttentionOptions = {}): Tensor {
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: ScaledDotProductAttentionOptions = {},
+): Tensor {
   const { attnMask = null, dropoutP = 0, isCausal = false, scale } = options;
-  if (isCausal && attnMask !== null) throw new TorchError('ARGUMENT_TYPE', 'isCausal makes a mask of its own; leave attnMask out');
+  if (isCausal && attnMask !== null)
+    throw new TorchError('ARGUMENT_TYPE', 'isCausal makes a mask of its own; leave attnMask out');
   const scaled = scale === undefined ? query.div(Math.sqrt(query.size(-1))) : query.mul(scale);
   let mask = attnMask;
   if (isCausal) mask = ones([query.size(-2), key.size(-2)], { dtype: 'bool', device: query.device }).tril();
@@ -75,7 +81,11 @@ function project(query: Tensor, key: Tensor, value: Tensor, weights: AttentionPr
     const separate = [weights.qProjWeight, weights.kProjWeight, weights.vProjWeight];
     return [query, key, value].map((input, i) => {
       const weight = separate[i];
-      if (!weight) throw new TorchError('ARGUMENT_TYPE', 'attention needs inProjWeight, or qProjWeight, kProjWeight and vProjWeight');
+      if (!weight)
+        throw new TorchError(
+          'ARGUMENT_TYPE',
+          'attention needs inProjWeight, or qProjWeight, kProjWeight and vProjWeight',
+        );
       return torch.linear(input, weight, biases[i]!);
     });
   }
@@ -83,7 +93,8 @@ function project(query: Tensor, key: Tensor, value: Tensor, weights: AttentionPr
   const size = query.size(-1);
   if (key === value) {
     const [ofQuery, ofRest] = inProjWeight.splitWithSizes([size, 2 * size]) as [Tensor, Tensor];
-    const [biasOfQuery, biasOfRest] = inProjBias === null ? [null, null] : (inProjBias.splitWithSizes([size, 2 * size]) as [Tensor, Tensor]);
+    const [biasOfQuery, biasOfRest] =
+      inProjBias === null ? [null, null] : (inProjBias.splitWithSizes([size, 2 * size]) as [Tensor, Tensor]);
     return [torch.linear(query, ofQuery, biasOfQuery), ...torch.linear(key, ofRest, biasOfRest).chunk(2, -1)];
   }
   const parts = inProjWeight.chunk(3);
@@ -96,13 +107,23 @@ function checkMask(name: string, mask: Tensor | null): void {
 }
 
 /** One mask [batch · heads or 1, targets or 1, sources] of floats to add, from both masks. */
-function joinedMask(attnMask: Tensor | null, padding: Tensor | null, batch: number, heads: number, like: Tensor): Tensor | null {
+function joinedMask(
+  attnMask: Tensor | null,
+  padding: Tensor | null,
+  batch: number,
+  heads: number,
+  like: Tensor,
+): Tensor | null {
   let mask = attnMask;
   if (padding !== null) {
     const sources = padding.size(1);
-    const wide = padding.view([batch, 1, 1, sources]).expand([-1, heads, -1, -1]).reshape([batch * heads, 1, sources]);
+    const wide = padding
+      .view([batch, 1, 1, sources])
+      .expand([-1, heads, -1, -1])
+      .reshape([batch * heads, 1, sources]);
     if (mask === null) mask = wide;
-    else if (wide.dtype === 'bool') mask = mask.dtype === 'bool' ? mask.logicalOr(wide) : mask.maskedFill(wide, Number.NEGATIVE_INFINITY);
+    else if (wide.dtype === 'bool')
+      mask = mask.dtype === 'bool' ? mask.logicalOr(wide) : mask.maskedFill(wide, Number.NEGATIVE_INFINITY);
     else mask = (mask.dtype === 'bool' ? floatMask(mask, like) : mask).add(wide);
   }
   return mask !== null && mask.dtype === 'bool' ? floatMask(mask, like) : mask;
@@ -125,25 +146,41 @@ export function multiHeadAttentionForward(
   checkMask('keyPaddingMask', padding);
   checkMask('attnMask', attnMask);
   if (![2, 3].includes(query.dim()) || key.dim() !== query.dim() || value.dim() !== query.dim())
-    throw new TorchError('SHAPE_MISMATCH', `attention expects queries, keys and values of 3 dimensions, or 2 without a batch; got ${sizes(query)}, ${sizes(key)} and ${sizes(value)}`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `attention expects queries, keys and values of 3 dimensions, or 2 without a batch; got ${sizes(query)}, ${sizes(key)} and ${sizes(value)}`,
+    );
   if (query.dim() === 2) {
     const batchOf = new Map([query, key, value].map((input) => [input, input.unsqueeze(1)]));
-    const [output, attention] = multiHeadAttentionForward(batchOf.get(query)!, batchOf.get(key)!, batchOf.get(value)!, weights, {
-      ...masks,
-      keyPaddingMask: padding?.unsqueeze(0) ?? null,
-    });
+    const [output, attention] = multiHeadAttentionForward(
+      batchOf.get(query)!,
+      batchOf.get(key)!,
+      batchOf.get(value)!,
+      weights,
+      {
+        ...masks,
+        keyPaddingMask: padding?.unsqueeze(0) ?? null,
+      },
+    );
     return [output.squeeze(1), attention?.squeeze(0) ?? null];
   }
   const [targets, batch, features] = query.shape as [number, number, number];
   const headSize = features / numHeads;
-  if (!Number.isInteger(headSize)) throw new TorchError('SHAPE_MISMATCH', `${features} features cannot be split among ${numHeads} heads`);
+  if (!Number.isInteger(headSize))
+    throw new TorchError('SHAPE_MISMATCH', `${features} features cannot be split among ${numHeads} heads`);
   const sourcesGiven = key.size(0);
   if (String(key.shape.slice(0, 2)) !== String(value.shape.slice(0, 2)))
-    throw new TorchError('SHAPE_MISMATCH', `keys ${sizes(key)} and values ${sizes(value)} must agree in length and batch`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `keys ${sizes(key)} and values ${sizes(value)} must agree in length and batch`,
+    );
   if (attnMask !== null) {
     const wanted = attnMask.dim() === 2 ? [targets, sourcesGiven] : [batch * numHeads, targets, sourcesGiven];
     if (String(attnMask.shape) !== String(wanted))
-      throw new TorchError('SHAPE_MISMATCH', `attnMask must be [${targets}, ${sourcesGiven}] or [${batch * numHeads}, ${targets}, ${sourcesGiven}], got ${sizes(attnMask)}`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `attnMask must be [${targets}, ${sourcesGiven}] or [${batch * numHeads}, ${targets}, ${sourcesGiven}], got ${sizes(attnMask)}`,
+      );
     if (attnMask.dim() === 2) attnMask = attnMask.unsqueeze(0);
   }
   if (padding !== null && String(padding.shape) !== String([batch, sourcesGiven]))
@@ -158,7 +195,11 @@ export function multiHeadAttentionForward(
     v = torch.cat([v, weights.biasV.repeat([1, batch, 1])]);
     widenMasks();
   }
-  const heads = (input: Tensor) => input.contiguous().view([input.size(0), batch * numHeads, headSize]).transpose(0, 1);
+  const heads = (input: Tensor) =>
+    input
+      .contiguous()
+      .view([input.size(0), batch * numHeads, headSize])
+      .transpose(0, 1);
   [q, k, v] = [heads(q), heads(k), heads(v)];
   if (addZeroAttn) {
     const zero = zeros([batch * numHeads, 1, headSize], { dtype: k.dtype, device: k.device });
@@ -168,10 +209,15 @@ export function multiHeadAttentionForward(
   }
   const mask = joinedMask(attnMask, padding, batch, numHeads, q);
   const scaled = q.div(Math.sqrt(headSize));
-  const scores = mask === null ? torch.bmm(scaled, k.transpose(-2, -1)) : torch.baddbmm(mask, scaled, k.transpose(-2, -1));
+  const scores =
+    mask === null ? torch.bmm(scaled, k.transpose(-2, -1)) : torch.baddbmm(mask, scaled, k.transpose(-2, -1));
   let attention = softmax(scores, -1);
   if (training && dropoutP > 0) attention = torch.dropout(attention, dropoutP, true);
-  const joined = torch.bmm(attention, v).transpose(0, 1).contiguous().view([targets * batch, features]);
+  const joined = torch
+    .bmm(attention, v)
+    .transpose(0, 1)
+    .contiguous()
+    .view([targets * batch, features]);
   const output = torch.linear(joined, weights.outProjWeight, weights.outProjBias).view([targets, batch, -1]);
   if (!needWeights) return [output, null];
   const perHead = attention.view([batch, numHeads, targets, k.size(1)]);

@@ -31,7 +31,11 @@ export interface KlDivOptions {
   logTarget?: boolean;
 }
 /** Kullback-Leibler divergence of a target distribution from log-probabilities `input`: target · (log target − input). */
-export function klDiv(input: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlDivOptions = {}): Tensor {
+export function klDiv(
+  input: Tensor,
+  target: Tensor,
+  { reduction = 'mean', logTarget = false }: KlDivOptions = {},
+): Tensor {
   if (reduction !== 'batchmean') return torch.klDiv(input, target, reductionNumber(reduction), { logTarget });
   const sum = torch.klDiv(input, target, reductionNumber('sum'), { logTarget });
   return input.dim() === 0 ? sum : sum.div(input.size(0));
@@ -47,7 +51,14 @@ export interface PoissonNllLossOptions extends LossOptions {
 }
 /** Negative log likelihood of counts `target` under Poisson rates. */
 export const poissonNllLoss = (input: Tensor, target: Tensor, options: PoissonNllLossOptions = {}): Tensor =>
-  torch.poissonNllLoss(input, target, options.logInput ?? true, options.full ?? false, options.eps ?? 1e-8, reductionNumber(options.reduction));
+  torch.poissonNllLoss(
+    input,
+    target,
+    options.logInput ?? true,
+    options.full ?? false,
+    options.eps ?? 1e-8,
+    reductionNumber(options.reduction),
+  );
 
 export interface GaussianNllLossOptions extends LossOptions {
   /** Add the constant log(2π) / 2; default false. */
@@ -62,11 +73,19 @@ function varianceFor(input: Tensor, variance: Tensor): Tensor {
   if (String(wanted) === String(given)) return variance;
   if (outer === String(given)) return variance.unsqueeze(-1);
   if (outer === String(given.slice(0, -1)) && given.at(-1) === 1) return variance;
-  throw new TorchError('SHAPE_MISMATCH', `the variance [${given.join(', ')}] must have the shape of the input [${wanted.join(', ')}], or lack or have 1 in the last dimension`);
+  throw new TorchError(
+    'SHAPE_MISMATCH',
+    `the variance [${given.join(', ')}] must have the shape of the input [${wanted.join(', ')}], or lack or have 1 in the last dimension`,
+  );
 }
 
 /** Negative log likelihood of `target` under normal distributions with means `input` and the given variances. */
-export function gaussianNllLoss(input: Tensor, target: Tensor, variance: Tensor, options: GaussianNllLossOptions = {}): Tensor {
+export function gaussianNllLoss(
+  input: Tensor,
+  target: Tensor,
+  variance: Tensor,
+  options: GaussianNllLossOptions = {},
+): Tensor {
   const { full = false, eps = 1e-6, reduction } = options;
   reductionNumber(reduction);
   const given = varianceFor(input, variance);
@@ -98,5 +117,13 @@ export function ctcLoss(
   const { blank = 0, zeroInfinity = false, reduction } = options;
   if (Array.isArray(inputLengths) !== Array.isArray(targetLengths))
     throw new TorchError('ARGUMENT_TYPE', 'inputLengths and targetLengths must both be arrays, or both tensors');
-  return torch.ctcLoss(logProbs, targets, inputLengths as Tensor, targetLengths as Tensor, blank, reductionNumber(reduction), zeroInfinity);
+  return torch.ctcLoss(
+    logProbs,
+    targets,
+    inputLengths as Tensor,
+    targetLengths as Tensor,
+    blank,
+    reductionNumber(reduction),
+    zeroInfinity,
+  );
 }

@@ -51,25 +51,51 @@ export interface EmbeddingBagLookupOptions extends EmbeddingLookupOptions {
 
 /** Sums, means or maxima of bags of rows of `weight` [rows, features]: int64 [bags, size] or [indices] with offsets → [bags, features]. */
 export function embeddingBag(input: Tensor, weight: Tensor, options: EmbeddingBagLookupOptions = {}): Tensor {
-  const { maxNorm = null, normType = 2, scaleGradByFreq = false, mode = 'mean', sparse = false, includeLastOffset = false } = options;
+  const {
+    maxNorm = null,
+    normType = 2,
+    scaleGradByFreq = false,
+    mode = 'mean',
+    sparse = false,
+    includeLastOffset = false,
+  } = options;
   const modeNumber = bagModes[mode];
-  if (modeNumber === undefined) throw new TorchError('ARGUMENT_TYPE', `mode must be 'sum', 'mean' or 'max', got '${mode as string}'`);
+  if (modeNumber === undefined)
+    throw new TorchError('ARGUMENT_TYPE', `mode must be 'sum', 'mean' or 'max', got '${mode as string}'`);
   if (mode === 'max' && (scaleGradByFreq || sparse))
     throw new TorchError('ARGUMENT_TYPE', "mode 'max' goes with neither scaleGradByFreq nor sparse");
   let { offsets = null, perSampleWeights = null } = options;
-  if (perSampleWeights !== null && mode !== 'sum') throw new TorchError('ARGUMENT_TYPE', `perSampleWeights go with mode 'sum' only, got '${mode}'`);
+  if (perSampleWeights !== null && mode !== 'sum')
+    throw new TorchError('ARGUMENT_TYPE', `perSampleWeights go with mode 'sum' only, got '${mode}'`);
   if (perSampleWeights !== null && String(perSampleWeights.shape) !== String(input.shape))
-    throw new TorchError('SHAPE_MISMATCH', `perSampleWeights [${perSampleWeights.shape.join(', ')}] must have the shape of the input [${input.shape.join(', ')}]`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `perSampleWeights [${perSampleWeights.shape.join(', ')}] must have the shape of the input [${input.shape.join(', ')}]`,
+    );
   let indices = input;
   const dim = input.dim();
   if (dim === 2) {
-    if (offsets !== null) throw new TorchError('ARGUMENT_TYPE', 'an input of two dimensions has bags of one size; leave offsets out');
+    if (offsets !== null)
+      throw new TorchError('ARGUMENT_TYPE', 'an input of two dimensions has bags of one size; leave offsets out');
     offsets = arange(0, input.numel(), input.size(1), { dtype: input.dtype, device: input.device });
     indices = input.reshape([-1]);
     perSampleWeights = perSampleWeights?.reshape([-1]) ?? null;
   } else if (dim !== 1 || offsets === null || offsets.dim() !== 1)
-    throw new TorchError('SHAPE_MISMATCH', `embeddingBag takes indices [bags, size], or [indices] with offsets [bags]; got [${input.shape.join(', ')}] with ${offsets === null ? 'no offsets' : `offsets [${offsets.shape.join(', ')}]`}`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `embeddingBag takes indices [bags, size], or [indices] with offsets [bags]; got [${input.shape.join(', ')}] with ${offsets === null ? 'no offsets' : `offsets [${offsets.shape.join(', ')}]`}`,
+    );
   if (maxNorm !== null) noGrad(() => weight.embeddingRenorm_(indices, maxNorm, normType));
   const padding = options.paddingIdx ?? null;
-  return torch.embeddingBag(weight, indices, offsets, scaleGradByFreq, modeNumber, sparse, perSampleWeights, includeLastOffset, padding)[0];
+  return torch.embeddingBag(
+    weight,
+    indices,
+    offsets,
+    scaleGradByFreq,
+    modeNumber,
+    sparse,
+    perSampleWeights,
+    includeLastOffset,
+    padding,
+  )[0];
 }

@@ -12,8 +12,11 @@ export interface FoldOptions {
 }
 
 /** The sliding blocks as columns: [batch, channels, height, width] → [batch, channels · kernel, blocks]. */
-export const unfold = (input: Tensor, kernelSize: number | number[], { dilation = 1, padding = 0, stride = 1 }: FoldOptions = {}): Tensor =>
-  torch.im2col(input, spread(kernelSize, 2), spread(dilation, 2), spread(padding, 2), spread(stride, 2));
+export const unfold = (
+  input: Tensor,
+  kernelSize: number | number[],
+  { dilation = 1, padding = 0, stride = 1 }: FoldOptions = {},
+): Tensor => torch.im2col(input, spread(kernelSize, 2), spread(dilation, 2), spread(padding, 2), spread(stride, 2));
 
 /** Adds columns of sliding blocks up to an image of `outputSize`: [batch, channels · kernel, blocks] → [batch, channels, …outputSize]. */
 export const fold = (
@@ -21,4 +24,12 @@ export const fold = (
   outputSize: number | number[],
   kernelSize: number | number[],
   { dilation = 1, padding = 0, stride = 1 }: FoldOptions = {},
-): Tensor => torch.col2im(input, spread(outputSize, 2), spread(kernelSize, 2), spread(dilation, 2), spread(padding, 2), spread(stride, 2));
+): Tensor =>
+  torch.col2im(
+    input,
+    spread(outputSize, 2),
+    spread(kernelSize, 2),
+    spread(dilation, 2),
+    spread(padding, 2),
+    spread(stride, 2),
+  );

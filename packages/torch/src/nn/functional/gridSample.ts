@@ -19,7 +19,10 @@ export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptio
   const { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false } = options;
   const [modeNumber, paddingNumber] = [modes[mode], paddings[paddingMode]];
   if (modeNumber === undefined || paddingNumber === undefined)
-    throw new TorchError('ARGUMENT_TYPE', `gridSample has modes ${Object.keys(modes).join(', ')} and paddings ${Object.keys(paddings).join(', ')}, got '${mode}' and '${paddingMode}'`);
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `gridSample has modes ${Object.keys(modes).join(', ')} and paddings ${Object.keys(paddings).join(', ')}, got '${mode}' and '${paddingMode}'`,
+    );
   return torch.gridSampler(input, grid, modeNumber, paddingNumber, alignCorners);
 }
 

@@ -15,7 +15,6 @@ export {
   convTranspose2d,
   convTranspose3d,
   cosineSimilarity,
-  dropout,
   elu,
   gelu,
   glu,
@@ -28,8 +27,11 @@ export {
   linear,
   logSigmoid,
   maxPool1d,
+  maxPool1dWithIndices,
   maxPool2d,
+  maxPool2dWithIndices,
   maxPool3d,
+  maxPool3dWithIndices,
   mish,
   oneHot,
   pad,
@@ -49,13 +51,7 @@ export {
 export * from './activation.js';
 export * from './attention.js';
 export * from './distributionLoss.js';
-export * from './loss.js';
-export * from './marginLoss.js';
-export * from './normalization.js';
-export * from './pooling.js';
-export * from './fold.js';
-export * from './gridSample.js';
-export * from './interpolate.js';
+export * from './dropout.js';
 export {
   type BagMode,
   type EmbeddingBagLookupOptions,
@@ -63,3 +59,11 @@ export {
   embedding,
   embeddingBag,
 } from './embedding.js';
+export * from './fold.js';
+export * from './gridSample.js';
+export * from './interpolate.js';
+export * from './loss.js';
+export * from './marginLoss.js';
+export * from './normalization.js';
+export * from './pooling.js';
+export * from './shuffle.js';

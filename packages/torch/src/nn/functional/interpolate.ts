@@ -31,7 +31,10 @@ const names = {
   trilinear: [null, null, 'upsample_trilinear3d'],
 } as const;
 
-const smoothed: Partial<Record<InterpolationMode, string>> = { bilinear: '_upsample_bilinear2d_aa', bicubic: '_upsample_bicubic2d_aa' };
+const smoothed: Partial<Record<InterpolationMode, string>> = {
+  bilinear: '_upsample_bilinear2d_aa',
+  bicubic: '_upsample_bicubic2d_aa',
+};
 
 function area(input: Tensor, size: number[]): Tensor {
   if (size.length === 1) return torch.adaptiveAvgPool1d(input, size);
@@ -40,18 +43,34 @@ function area(input: Tensor, size: number[]): Tensor {
 
 /** Makes an image (or line, or volume) larger or smaller: [batch, channels, …space] → [batch, channels, …size]. */
 export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
-  const { size = null, scaleFactor = null, mode = 'nearest', alignCorners = null, recomputeScaleFactor = null, antialias = false } = options;
+  const {
+    size = null,
+    scaleFactor = null,
+    mode = 'nearest',
+    alignCorners = null,
+    recomputeScaleFactor = null,
+    antialias = false,
+  } = options;
   const { shape } = input;
   const dimensions = shape.length - 2;
-  if (dimensions < 1 || dimensions > 3) throw new TorchError('SHAPE_MISMATCH', `interpolate expects 3 to 5 dimensions, got [${shape.join(', ')}]`);
-  if ((size === null) === (scaleFactor === null)) throw new TorchError('ARGUMENT_TYPE', 'interpolate needs size or scaleFactor, one of the two');
+  if (dimensions < 1 || dimensions > 3)
+    throw new TorchError('SHAPE_MISMATCH', `interpolate expects 3 to 5 dimensions, got [${shape.join(', ')}]`);
+  if ((size === null) === (scaleFactor === null))
+    throw new TorchError('ARGUMENT_TYPE', 'interpolate needs size or scaleFactor, one of the two');
   for (const given of [size, scaleFactor])
     if (Array.isArray(given) && given.length !== dimensions)
-      throw new TorchError('SHAPE_MISMATCH', `interpolate on [${shape.join(', ')}] needs ${dimensions} sizes or factors, got [${given.join(', ')}]`);
-  if (recomputeScaleFactor && size !== null) throw new TorchError('ARGUMENT_TYPE', 'recomputeScaleFactor means nothing beside size');
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `interpolate on [${shape.join(', ')}] needs ${dimensions} sizes or factors, got [${given.join(', ')}]`,
+      );
+  if (recomputeScaleFactor && size !== null)
+    throw new TorchError('ARGUMENT_TYPE', 'recomputeScaleFactor means nothing beside size');
   const isLinear = !['nearest', 'nearest-exact', 'area'].includes(mode);
   if (!isLinear && alignCorners !== null)
-    throw new TorchError('ARGUMENT_TYPE', `alignCorners goes with linear, bilinear, bicubic and trilinear, not with '${mode}'`);
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `alignCorners goes with linear, bilinear, bicubic and trilinear, not with '${mode}'`,
+    );
   let factors = scaleFactor === null ? null : spread(scaleFactor, dimensions);
   let wanted = size === null ? null : spread(size, dimensions);
   if (factors !== null && (recomputeScaleFactor || mode === 'area')) {
@@ -63,7 +82,8 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
   if (name === undefined || name === null)
     throw new TorchError('SHAPE_MISMATCH', `interpolation mode '${mode}' does not go with input [${shape.join(', ')}]`);
   const smooth = smoothed[mode];
-  if (antialias && smooth === undefined) throw new TorchError('ARGUMENT_TYPE', `antialias goes with bilinear and bicubic, not with '${mode}'`);
+  if (antialias && smooth === undefined)
+    throw new TorchError('ARGUMENT_TYPE', `antialias goes with bilinear and bicubic, not with '${mode}'`);
   const id = operatorId(`aten::${antialias ? smooth : name}`);
   return invokeN(id, isLinear ? [input, wanted, alignCorners ?? false, factors] : [input, wanted, factors]) as Tensor;
 }

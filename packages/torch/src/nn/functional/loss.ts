@@ -48,5 +48,15 @@ export interface BceWithLogitsOptions extends BceOptions {
 export const binaryCrossEntropy = (input: Tensor, target: Tensor, options: BceOptions = {}): Tensor =>
   torch.binaryCrossEntropy(input, target, options.weight ?? null, reductionNumber(options.reduction));
 /** Binary cross entropy of logits. */
-export const binaryCrossEntropyWithLogits = (input: Tensor, target: Tensor, options: BceWithLogitsOptions = {}): Tensor =>
-  torch.binaryCrossEntropyWithLogits(input, target, options.weight ?? null, options.posWeight ?? null, reductionNumber(options.reduction));
+export const binaryCrossEntropyWithLogits = (
+  input: Tensor,
+  target: Tensor,
+  options: BceWithLogitsOptions = {},
+): Tensor =>
+  torch.binaryCrossEntropyWithLogits(
+    input,
+    target,
+    options.weight ?? null,
+    options.posWeight ?? null,
+    reductionNumber(options.reduction),
+  );

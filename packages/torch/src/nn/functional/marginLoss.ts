@@ -8,12 +8,20 @@ export interface MarginLossOptions extends LossOptions {
 }
 
 /** Cosine distance where target [batch] is 1, similarity above `margin` (default 0) where it is −1: [batch, features] twice. */
-export const cosineEmbeddingLoss = (input1: Tensor, input2: Tensor, target: Tensor, options: MarginLossOptions = {}): Tensor =>
-  torch.cosineEmbeddingLoss(input1, input2, target, options.margin ?? 0, reductionNumber(options.reduction));
+export const cosineEmbeddingLoss = (
+  input1: Tensor,
+  input2: Tensor,
+  target: Tensor,
+  options: MarginLossOptions = {},
+): Tensor => torch.cosineEmbeddingLoss(input1, input2, target, options.margin ?? 0, reductionNumber(options.reduction));
 
 /** max(0, −target · (input1 − input2) + margin): target 1 ranks the first higher, −1 the second; margin default 0. */
-export const marginRankingLoss = (input1: Tensor, input2: Tensor, target: Tensor, options: MarginLossOptions = {}): Tensor =>
-  torch.marginRankingLoss(input1, input2, target, options.margin ?? 0, reductionNumber(options.reduction));
+export const marginRankingLoss = (
+  input1: Tensor,
+  input2: Tensor,
+  target: Tensor,
+  options: MarginLossOptions = {},
+): Tensor => torch.marginRankingLoss(input1, input2, target, options.margin ?? 0, reductionNumber(options.reduction));
 
 /** The distance itself where target is 1, max(0, margin − distance) where it is −1; margin default 1. */
 export const hingeEmbeddingLoss = (input: Tensor, target: Tensor, options: MarginLossOptions = {}): Tensor =>
@@ -47,8 +55,15 @@ export interface MultilabelSoftMarginLossOptions extends LossOptions {
   weight?: Tensor;
 }
 /** Mean over the classes of the binary cross entropies of logits [batch, classes] against 0 and 1. */
-export function multilabelSoftMarginLoss(input: Tensor, target: Tensor, { weight, reduction }: MultilabelSoftMarginLossOptions = {}): Tensor {
-  let losses = target.mul(torch.logSigmoid(input)).add(target.rsub(1).mul(torch.logSigmoid(input.neg()))).neg();
+export function multilabelSoftMarginLoss(
+  input: Tensor,
+  target: Tensor,
+  { weight, reduction }: MultilabelSoftMarginLossOptions = {},
+): Tensor {
+  let losses = target
+    .mul(torch.logSigmoid(input))
+    .add(target.rsub(1).mul(torch.logSigmoid(input.neg())))
+    .neg();
   if (weight !== undefined) losses = losses.mul(weight);
   return reduced(losses.sum([-1]).div(input.size(-1)), reduction);
 }
@@ -62,7 +77,12 @@ export interface TripletMarginLossOptions extends MarginLossOptions {
   swap?: boolean;
 }
 /** max(0, d(anchor, positive) − d(anchor, negative) + margin), margin default 1: [batch, features] three times. */
-export const tripletMarginLoss = (anchor: Tensor, positive: Tensor, negative: Tensor, options: TripletMarginLossOptions = {}): Tensor =>
+export const tripletMarginLoss = (
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: TripletMarginLossOptions = {},
+): Tensor =>
   torch.tripletMarginLoss(
     anchor,
     positive,

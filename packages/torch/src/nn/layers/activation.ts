@@ -1,7 +1,7 @@
 import { TorchError } from '../../errors.js';
 import * as torch from '../../functions.js';
-import { logSoftmax, softmax } from '../functional/activation.js';
 import type { Tensor } from '../../tensor.js';
+import { logSoftmax, softmax } from '../functional/activation.js';
 import { Module } from '../module.js';
 import { floatText } from '../pythonText.js';
 

@@ -50,7 +50,15 @@ export class MultiheadAttention extends Module {
     options: MultiheadAttentionOptions = {},
   ) {
     super();
-    const { dropout = 0, bias = true, addBiasKv = false, addZeroAttn = false, kdim = embedDim, vdim = embedDim, batchFirst = false } = options;
+    const {
+      dropout = 0,
+      bias = true,
+      addBiasKv = false,
+      addZeroAttn = false,
+      kdim = embedDim,
+      vdim = embedDim,
+      batchFirst = false,
+    } = options;
     if (embedDim % numHeads !== 0)
       throw new TorchError('ARGUMENT_RANGE', `embedDim (${embedDim}) must be divisible by numHeads (${numHeads})`);
     this.dropout = dropout;
@@ -76,8 +84,25 @@ export class MultiheadAttention extends Module {
     for (const extra of [this.biasK, this.biasV]) if (extra !== null) xavierNormal_(extra);
   }
 
-  override forward(query: Tensor, key: Tensor, value: Tensor, masks: AttentionMasks = {}): [output: Tensor, weights: Tensor | null] {
-    const { numHeads, inProjWeight, qProjWeight, kProjWeight, vProjWeight, inProjBias, biasK, biasV, addZeroAttn, outProj, training } = this;
+  override forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    masks: AttentionMasks = {},
+  ): [output: Tensor, weights: Tensor | null] {
+    const {
+      numHeads,
+      inProjWeight,
+      qProjWeight,
+      kProjWeight,
+      vProjWeight,
+      inProjBias,
+      biasK,
+      biasV,
+      addZeroAttn,
+      outProj,
+      training,
+    } = this;
     const isTurned = this.batchFirst && query.dim() === 3;
     // One turned tensor for one given tensor: attention to itself needs a single projection.
     const turned = new Map(isTurned ? [query, key, value].map((input) => [input, input.transpose(0, 1)]) : []);

@@ -47,14 +47,23 @@ abstract class ConvNd extends Module {
     super();
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options;
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
-      throw new TorchError('ARGUMENT_RANGE', `inChannels (${inChannels}) and outChannels (${outChannels}) must be divisible by groups (${groups})`);
+      throw new TorchError(
+        'ARGUMENT_RANGE',
+        `inChannels (${inChannels}) and outChannels (${outChannels}) must be divisible by groups (${groups})`,
+      );
     if (!['zeros', 'reflect', 'replicate', 'circular'].includes(paddingMode))
-      throw new TorchError('ARGUMENT_TYPE', `paddingMode must be 'zeros', 'reflect', 'replicate' or 'circular', got '${paddingMode}'`);
+      throw new TorchError(
+        'ARGUMENT_TYPE',
+        `paddingMode must be 'zeros', 'reflect', 'replicate' or 'circular', got '${paddingMode}'`,
+      );
     this.kernelSize = spread(kernelSize, dimensions);
     this.stride = spread(stride, dimensions);
     if (typeof padding === 'string') {
       if (padding !== 'same' && padding !== 'valid')
-        throw new TorchError('ARGUMENT_TYPE', `padding must be a number, an array, 'same' or 'valid', got '${padding as string}'`);
+        throw new TorchError(
+          'ARGUMENT_TYPE',
+          `padding must be a number, an array, 'same' or 'valid', got '${padding as string}'`,
+        );
       if (padding === 'same' && this.stride.some((step) => step !== 1))
         throw new TorchError('ARGUMENT_RANGE', "padding 'same' needs stride 1");
       this.padding = padding;
@@ -79,7 +88,8 @@ abstract class ConvNd extends Module {
   protected padded(input: Tensor): Tensor {
     const amounts: number[] = [];
     this.kernelSize.forEach((size, i) => {
-      const total = this.padding === 'same' ? this.dilation[i]! * (size - 1) : this.padding === 'valid' ? 0 : 2 * this.padding[i]!;
+      const total =
+        this.padding === 'same' ? this.dilation[i]! * (size - 1) : this.padding === 'valid' ? 0 : 2 * this.padding[i]!;
       const before = Math.floor(total / 2);
       amounts.unshift(before, total - before);
     });
@@ -88,7 +98,9 @@ abstract class ConvNd extends Module {
 
   override extraRepr(): string {
     const tuple = (values: number[]) => `(${values.join(', ')}${values.length === 1 ? ',' : ''})`;
-    const parts = [`${this.inChannels}, ${this.outChannels}, kernel_size=${tuple(this.kernelSize)}, stride=${tuple(this.stride)}`];
+    const parts = [
+      `${this.inChannels}, ${this.outChannels}, kernel_size=${tuple(this.kernelSize)}, stride=${tuple(this.stride)}`,
+    ];
     if (typeof this.padding === 'string') parts.push(`padding=${this.padding}`);
     else if (this.padding.some((value) => value !== 0)) parts.push(`padding=${tuple(this.padding)}`);
     if (this.dilation.some((value) => value !== 1)) parts.push(`dilation=${tuple(this.dilation)}`);
@@ -133,7 +145,8 @@ export class Conv3d extends ConvNd {
   }
   override forward(input: Tensor): Tensor {
     const { weight, bias, stride, dilation, groups } = this;
-    if (this.paddingMode !== 'zeros') return conv3d(this.padded(input), weight, bias, stride, [0, 0, 0], dilation, groups);
+    if (this.paddingMode !== 'zeros')
+      return conv3d(this.padded(input), weight, bias, stride, [0, 0, 0], dilation, groups);
     return conv3d(input, weight, bias, stride, this.padding as number[], dilation, groups);
   }
 }

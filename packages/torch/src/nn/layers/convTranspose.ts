@@ -43,11 +43,25 @@ abstract class ConvTransposeNd extends Module {
     options: ConvTransposeOptions,
   ) {
     super();
-    const { stride = 1, padding = 0, outputPadding = 0, groups = 1, bias = true, dilation = 1, paddingMode = 'zeros' } = options;
+    const {
+      stride = 1,
+      padding = 0,
+      outputPadding = 0,
+      groups = 1,
+      bias = true,
+      dilation = 1,
+      paddingMode = 'zeros',
+    } = options;
     if (inChannels % groups !== 0 || outChannels % groups !== 0)
-      throw new TorchError('ARGUMENT_RANGE', `inChannels (${inChannels}) and outChannels (${outChannels}) must be divisible by groups (${groups})`);
+      throw new TorchError(
+        'ARGUMENT_RANGE',
+        `inChannels (${inChannels}) and outChannels (${outChannels}) must be divisible by groups (${groups})`,
+      );
     if (paddingMode !== 'zeros')
-      throw new TorchError('ARGUMENT_TYPE', `a transposed convolution pads with 'zeros' only, got '${paddingMode as string}'`);
+      throw new TorchError(
+        'ARGUMENT_TYPE',
+        `a transposed convolution pads with 'zeros' only, got '${paddingMode as string}'`,
+      );
     this.kernelSize = spread(kernelSize, dimensions);
     this.stride = spread(stride, dimensions);
     this.padding = spread(padding, dimensions);
@@ -73,18 +87,30 @@ abstract class ConvTransposeNd extends Module {
     const { dimensions } = this;
     const sizes = outputSize.slice(-dimensions);
     if (sizes.length !== dimensions || ![dimensions, input.dim()].includes(outputSize.length))
-      throw new TorchError('SHAPE_MISMATCH', `outputSize must have ${dimensions} or ${input.dim()} entries, got [${outputSize.join(', ')}]`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `outputSize must have ${dimensions} or ${input.dim()} entries, got [${outputSize.join(', ')}]`,
+      );
     return sizes.map((size, i) => {
-      const smallest = (input.size(i - dimensions) - 1) * this.stride[i]! - 2 * this.padding[i]! + this.dilation[i]! * (this.kernelSize[i]! - 1) + 1;
+      const smallest =
+        (input.size(i - dimensions) - 1) * this.stride[i]! -
+        2 * this.padding[i]! +
+        this.dilation[i]! * (this.kernelSize[i]! - 1) +
+        1;
       const extra = size - smallest;
       if (extra < 0 || extra >= this.stride[i]!)
-        throw new TorchError('ARGUMENT_RANGE', `outputSize [${outputSize.join(', ')}] is out of reach: dimension ${i} can be ${smallest} to ${smallest + this.stride[i]! - 1}`);
+        throw new TorchError(
+          'ARGUMENT_RANGE',
+          `outputSize [${outputSize.join(', ')}] is out of reach: dimension ${i} can be ${smallest} to ${smallest + this.stride[i]! - 1}`,
+        );
       return extra;
     });
   }
 
   override extraRepr(): string {
-    const parts = [`${this.inChannels}, ${this.outChannels}, kernel_size=${sizeText(this.kernelSize)}, stride=${sizeText(this.stride)}`];
+    const parts = [
+      `${this.inChannels}, ${this.outChannels}, kernel_size=${sizeText(this.kernelSize)}, stride=${sizeText(this.stride)}`,
+    ];
     if (this.padding.some((value) => value !== 0)) parts.push(`padding=${sizeText(this.padding)}`);
     if (this.dilation.some((value) => value !== 1)) parts.push(`dilation=${sizeText(this.dilation)}`);
     if (this.outputPadding.some((value) => value !== 0)) parts.push(`output_padding=${sizeText(this.outputPadding)}`);
@@ -97,7 +123,12 @@ abstract class ConvTransposeNd extends Module {
 /** The gradient of `Conv1d` as a layer: [batch, inChannels, length] → [batch, outChannels, length′]. */
 export class ConvTranspose1d extends ConvTransposeNd {
   static override readonly keepsNoTensors = true;
-  constructor(inChannels: number, outChannels: number, kernelSize: number | number[], options: ConvTransposeOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | number[],
+    options: ConvTransposeOptions = {},
+  ) {
     super(1, inChannels, outChannels, kernelSize, options);
   }
   override forward(input: Tensor, options: { outputSize?: number[] } = {}): Tensor {
@@ -109,7 +140,12 @@ export class ConvTranspose1d extends ConvTransposeNd {
 /** The gradient of `Conv2d` as a layer: [batch, inChannels, height, width] → [batch, outChannels, height′, width′]. */
 export class ConvTranspose2d extends ConvTransposeNd {
   static override readonly keepsNoTensors = true;
-  constructor(inChannels: number, outChannels: number, kernelSize: number | number[], options: ConvTransposeOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | number[],
+    options: ConvTransposeOptions = {},
+  ) {
     super(2, inChannels, outChannels, kernelSize, options);
   }
   override forward(input: Tensor, options: { outputSize?: number[] } = {}): Tensor {
@@ -121,7 +157,12 @@ export class ConvTranspose2d extends ConvTransposeNd {
 /** The gradient of `Conv3d` as a layer: [batch, inChannels, depth, height, width] → [batch, outChannels, depth′, height′, width′]. */
 export class ConvTranspose3d extends ConvTransposeNd {
   static override readonly keepsNoTensors = true;
-  constructor(inChannels: number, outChannels: number, kernelSize: number | number[], options: ConvTransposeOptions = {}) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: number | number[],
+    options: ConvTransposeOptions = {},
+  ) {
     super(3, inChannels, outChannels, kernelSize, options);
   }
   override forward(input: Tensor, options: { outputSize?: number[] } = {}): Tensor {

@@ -57,7 +57,12 @@ export class CTCLoss extends Module {
   constructor(readonly options: F.CtcLossOptions = {}) {
     super();
   }
-  override forward(logProbs: Tensor, targets: Tensor, inputLengths: Tensor | number[], targetLengths: Tensor | number[]): Tensor {
+  override forward(
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: Tensor | number[],
+    targetLengths: Tensor | number[],
+  ): Tensor {
     return F.ctcLoss(logProbs, targets, inputLengths, targetLengths, this.options);
   }
 }

@@ -68,7 +68,8 @@ export interface PretrainedOptions {
 
 function rowsOf(embeddings: Tensor): [number, number] {
   const { shape } = embeddings;
-  if (shape.length !== 2) throw new TorchError('SHAPE_MISMATCH', `pretrained embeddings must be [rows, features], got [${shape.join(', ')}]`);
+  if (shape.length !== 2)
+    throw new TorchError('SHAPE_MISMATCH', `pretrained embeddings must be [rows, features], got [${shape.join(', ')}]`);
   return shape as [number, number];
 }
 
@@ -104,7 +105,10 @@ export class Embedding extends Table {
 
 function checkRows(weight: Tensor, rows: number, features: number): void {
   if (String(weight.shape) !== String([rows, features]))
-    throw new TorchError('SHAPE_MISMATCH', `the given weight must be [${rows}, ${features}], got [${weight.shape.join(', ')}]`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `the given weight must be [${rows}, ${features}], got [${weight.shape.join(', ')}]`,
+    );
 }
 
 export interface EmbeddingBagOptions extends EmbeddingLookupOptions {
@@ -136,7 +140,10 @@ export class EmbeddingBag extends Table {
     return layer;
   }
 
-  override forward(input: Tensor, options: Pick<EmbeddingBagLookupOptions, 'offsets' | 'perSampleWeights'> = {}): Tensor {
+  override forward(
+    input: Tensor,
+    options: Pick<EmbeddingBagLookupOptions, 'offsets' | 'perSampleWeights'> = {},
+  ): Tensor {
     const { mode, includeLastOffset } = this;
     return embeddingBag(input, this.weight, { ...this.lookup, mode, includeLastOffset, ...options });
   }

@@ -1,4 +1,4 @@
-import { ones, tensor as makeTensor, zeros } from '../../creation.js';
+import { tensor as makeTensor, ones, zeros } from '../../creation.js';
 import { TorchError } from '../../errors.js';
 import { Parameter } from '../../parameter.js';
 import type { Tensor } from '../../tensor.js';
@@ -63,7 +63,10 @@ abstract class InstanceNormNd extends Module {
     const dim = input.dim();
     const batched = this.dimensions + 2;
     if (dim !== batched && dim !== batched - 1)
-      throw new TorchError('SHAPE_MISMATCH', `${this.constructor.name} expects ${batched} dimensions, or ${batched - 1} without a batch, got [${input.shape.join(', ')}]`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `${this.constructor.name} expects ${batched} dimensions, or ${batched - 1} without a batch, got [${input.shape.join(', ')}]`,
+      );
     const options = {
       runningMean: this.runningMean,
       runningVar: this.runningVar,

@@ -108,7 +108,10 @@ export class GroupNorm extends Module {
   ) {
     super();
     if (numChannels % numGroups !== 0)
-      throw new TorchError('ARGUMENT_RANGE', `numChannels (${numChannels}) must be divisible by numGroups (${numGroups})`);
+      throw new TorchError(
+        'ARGUMENT_RANGE',
+        `numChannels (${numChannels}) must be divisible by numGroups (${numGroups})`,
+      );
     this.eps = options.eps ?? 1e-5;
     this.affine = options.affine ?? true;
     this.weight = this.affine ? new Parameter(empty([numChannels])) : null;

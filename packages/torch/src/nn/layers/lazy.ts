@@ -19,7 +19,10 @@ function grow(parameter: Parameter | null, shape: number[]): void {
 function channelsOf(layer: Module, input: Tensor, spatial: number): number {
   const { shape } = input;
   if (shape.length !== spatial + 1 && shape.length !== spatial + 2)
-    throw new TorchError('SHAPE_MISMATCH', `${layer.constructor.name} expects ${spatial + 2} dimensions, or ${spatial + 1} without a batch, got [${shape.join(', ')}]`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `${layer.constructor.name} expects ${spatial + 2} dimensions, or ${spatial + 1} without a batch, got [${shape.join(', ')}]`,
+    );
   return shape[shape.length - spatial - 1]!;
 }
 
@@ -59,7 +62,10 @@ type AnyConv = (Conv1d | Conv2d | Conv3d) & { resetParameters(): void };
 function settleConv(layer: AnyConv, plain: { prototype: object }, inChannels: number): void {
   if (layer.inChannels !== 0) return;
   if (inChannels % layer.groups !== 0)
-    throw new TorchError('SHAPE_MISMATCH', `the input has ${inChannels} channels, which groups (${layer.groups}) does not divide`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `the input has ${inChannels} channels, which groups (${layer.groups}) does not divide`,
+    );
   become(layer, plain, 'inChannels', inChannels, () => {
     grow(layer.weight, [layer.outChannels, inChannels / layer.groups, ...layer.kernelSize]);
     layer.resetParameters();
@@ -124,7 +130,10 @@ type AnyConvTranspose = ConvTranspose1d | ConvTranspose2d | ConvTranspose3d;
 function settleConvTranspose(layer: AnyConvTranspose, plain: { prototype: object }, inChannels: number): void {
   if (layer.inChannels !== 0) return;
   if (inChannels % layer.groups !== 0)
-    throw new TorchError('SHAPE_MISMATCH', `the input has ${inChannels} channels, which groups (${layer.groups}) does not divide`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `the input has ${inChannels} channels, which groups (${layer.groups}) does not divide`,
+    );
   become(layer, plain, 'inChannels', inChannels, () => {
     grow(layer.weight, [inChannels, layer.outChannels / layer.groups, ...layer.kernelSize]);
     layer.resetParameters();

@@ -13,7 +13,11 @@ export class CrossEntropyLoss extends Module {
     this.options = rest;
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return F.crossEntropy(input, target, this.weight === null ? this.options : { ...this.options, weight: this.weight });
+    return F.crossEntropy(
+      input,
+      target,
+      this.weight === null ? this.options : { ...this.options, weight: this.weight },
+    );
   }
 }
 
@@ -63,7 +67,11 @@ export class BCELoss extends Module {
     this.options = rest;
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return F.binaryCrossEntropy(input, target, this.weight === null ? this.options : { ...this.options, weight: this.weight });
+    return F.binaryCrossEntropy(
+      input,
+      target,
+      this.weight === null ? this.options : { ...this.options, weight: this.weight },
+    );
   }
 }
 

@@ -55,7 +55,11 @@ export class MultiMarginLoss extends Module {
     this.options = rest;
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return F.multiMarginLoss(input, target, this.weight === null ? this.options : { ...this.options, weight: this.weight });
+    return F.multiMarginLoss(
+      input,
+      target,
+      this.weight === null ? this.options : { ...this.options, weight: this.weight },
+    );
   }
 }
 
@@ -80,7 +84,11 @@ export class MultiLabelSoftMarginLoss extends Module {
     this.options = rest;
   }
   override forward(input: Tensor, target: Tensor): Tensor {
-    return F.multilabelSoftMarginLoss(input, target, this.weight === null ? this.options : { ...this.options, weight: this.weight });
+    return F.multilabelSoftMarginLoss(
+      input,
+      target,
+      this.weight === null ? this.options : { ...this.options, weight: this.weight },
+    );
   }
 }
 
@@ -97,7 +105,8 @@ export class TripletMarginLoss extends Module {
 type Distance = (a: Tensor, b: Tensor) => Tensor;
 type DistanceModule = Module & { forward: Distance };
 
-export interface TripletMarginWithDistanceLayerOptions extends Omit<F.TripletMarginWithDistanceLossOptions, 'distanceFunction'> {
+export interface TripletMarginWithDistanceLayerOptions
+  extends Omit<F.TripletMarginWithDistanceLossOptions, 'distanceFunction'> {
   /** A function, or a module whose parameters are then part of the loss; default `PairwiseDistance`. */
   distanceFunction?: Distance | DistanceModule;
 }
@@ -113,7 +122,8 @@ export class TripletMarginWithDistanceLoss extends Module {
   }
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     const { distanceFunction } = this;
-    const distance: Distance = distanceFunction instanceof Module ? (a, b) => distanceFunction.forward(a, b) : distanceFunction;
+    const distance: Distance =
+      distanceFunction instanceof Module ? (a, b) => distanceFunction.forward(a, b) : distanceFunction;
     return F.tripletMarginWithDistanceLoss(anchor, positive, negative, { ...this.options, distanceFunction: distance });
   }
 }

@@ -1,4 +1,4 @@
-import { ones, tensor as makeTensor, zeros } from '../../creation.js';
+import { tensor as makeTensor, ones, zeros } from '../../creation.js';
 import { TorchError } from '../../errors.js';
 import { batchNorm } from '../../functions.js';
 import { Parameter } from '../../parameter.js';
@@ -62,7 +62,10 @@ abstract class BatchNormNd extends Module {
   override forward(input: Tensor): Tensor {
     const dim = input.dim();
     if (!this.dimensions.includes(dim))
-      throw new TorchError('SHAPE_MISMATCH', `${this.constructor.name} expects ${this.dimensions.join(' or ')} dimensions, got [${input.shape.join(', ')}]`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `${this.constructor.name} expects ${this.dimensions.join(' or ')} dimensions, got [${input.shape.join(', ')}]`,
+      );
     let factor = this.momentum ?? 0;
     if (this.training && this.numBatchesTracked !== null) {
       this.numBatchesTracked.add_(1);
@@ -70,9 +73,22 @@ abstract class BatchNormNd extends Module {
     }
     const usesBatch = this.training || this.runningMean === null;
     if (usesBatch && input.numel() === input.size(1))
-      throw new TorchError('SHAPE_MISMATCH', `${this.constructor.name} needs more than one value per channel when training, got input [${input.shape.join(', ')}]. Use a larger batch (dropLast: true), or eval().`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `${this.constructor.name} needs more than one value per channel when training, got input [${input.shape.join(', ')}]. Use a larger batch (dropLast: true), or eval().`,
+      );
     const updates = !this.training || this.trackRunningStats;
-    return batchNorm(input, this.weight, this.bias, updates ? this.runningMean : null, updates ? this.runningVar : null, usesBatch, factor, this.eps, true);
+    return batchNorm(
+      input,
+      this.weight,
+      this.bias,
+      updates ? this.runningMean : null,
+      updates ? this.runningVar : null,
+      usesBatch,
+      factor,
+      this.eps,
+      true,
+    );
   }
 
   override extraRepr(): string {

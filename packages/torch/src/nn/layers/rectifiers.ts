@@ -23,7 +23,8 @@ export class Hardtanh extends Module {
     options: InplaceOptions = {},
   ) {
     super();
-    if (!(maxVal > minVal)) throw new TorchError('ARGUMENT_RANGE', `maxVal must exceed minVal, got ${minVal} to ${maxVal}`);
+    if (!(maxVal > minVal))
+      throw new TorchError('ARGUMENT_RANGE', `maxVal must exceed minVal, got ${minVal} to ${maxVal}`);
     this.inplace = options.inplace ?? false;
   }
   override forward(input: Tensor): Tensor {

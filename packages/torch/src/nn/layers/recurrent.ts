@@ -43,11 +43,18 @@ abstract class Recurrent extends Module {
   ) {
     super();
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false } = options;
-    if (!(dropout >= 0 && dropout <= 1)) throw new TorchError('ARGUMENT_RANGE', `a dropout probability must be from 0 to 1, got ${dropout}`);
+    if (!(dropout >= 0 && dropout <= 1))
+      throw new TorchError('ARGUMENT_RANGE', `a dropout probability must be from 0 to 1, got ${dropout}`);
     if (projSize < 0 || projSize >= hiddenSize)
-      throw new TorchError('ARGUMENT_RANGE', `projSize must be from 0 to below hiddenSize (${hiddenSize}), got ${projSize}`);
+      throw new TorchError(
+        'ARGUMENT_RANGE',
+        `projSize must be from 0 to below hiddenSize (${hiddenSize}), got ${projSize}`,
+      );
     if (dropout > 0 && numLayers === 1)
-      warn('DROPOUT_UNUSED', `dropout ${dropout} acts between recurrent layers, and numLayers is 1; set numLayers: 2 or leave dropout out`);
+      warn(
+        'DROPOUT_UNUSED',
+        `dropout ${dropout} acts between recurrent layers, and numLayers is 1; set numLayers: 2 or leave dropout out`,
+      );
     this.numLayers = numLayers;
     this.bias = bias;
     this.batchFirst = batchFirst;
@@ -90,11 +97,17 @@ abstract class Recurrent extends Module {
   protected check(input: Tensor, dimensions: number, states: [state: Tensor, size: number][], batch: number): void {
     const { shape } = input;
     if (shape.length !== dimensions || shape.at(-1) !== this.inputSize)
-      throw new TorchError('SHAPE_MISMATCH', `${this.constructor.name} expects ${dimensions} dimensions with ${this.inputSize} features last, got [${shape.join(', ')}]`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `${this.constructor.name} expects ${dimensions} dimensions with ${this.inputSize} features last, got [${shape.join(', ')}]`,
+      );
     for (const [state, size] of states) {
       const wanted = [this.numLayers * this.directions, batch, size];
       if (String(state.shape) !== String(wanted))
-        throw new TorchError('SHAPE_MISMATCH', `${this.constructor.name} expects a state [${wanted.join(', ')}], got [${state.shape.join(', ')}]`);
+        throw new TorchError(
+          'SHAPE_MISMATCH',
+          `${this.constructor.name} expects a state [${wanted.join(', ')}], got [${state.shape.join(', ')}]`,
+        );
     }
   }
 
@@ -109,7 +122,10 @@ abstract class Recurrent extends Module {
     call: (data: Tensor, batchSizes: Tensor | null, states: Tensor[]) => [Tensor, ...Tensor[]],
   ): [output: Tensor | PackedSequence, states: Tensor[]] {
     const start = (data: Tensor, batch: number) =>
-      given ?? sizes.map((size) => zeros([this.numLayers * this.directions, batch, size], { dtype: data.dtype, device: data.device }));
+      given ??
+      sizes.map((size) =>
+        zeros([this.numLayers * this.directions, batch, size], { dtype: data.dtype, device: data.device }),
+      );
     const paired = (states: Tensor[]) => states.map((state, i): [Tensor, number] => [state, sizes[i]!]);
     if (input instanceof PackedSequence) {
       const { data, batchSizes, sortedIndices, unsortedIndices } = input;
@@ -158,7 +174,10 @@ export class RNN extends Recurrent {
     super(1, inputSize, hiddenSize, options, 0);
     this.nonlinearity = options.nonlinearity ?? 'tanh';
     if (this.nonlinearity !== 'tanh' && this.nonlinearity !== 'relu')
-      throw new TorchError('ARGUMENT_TYPE', `nonlinearity must be 'tanh' or 'relu', got '${this.nonlinearity as string}'`);
+      throw new TorchError(
+        'ARGUMENT_TYPE',
+        `nonlinearity must be 'tanh' or 'relu', got '${this.nonlinearity as string}'`,
+      );
   }
   override forward(input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, hn: Tensor];
   override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, hn: Tensor];

@@ -39,13 +39,24 @@ abstract class Cell extends Module {
   }
 
   /** Runs `step` on a batch; a single vector becomes a batch of one and comes back as a vector. */
-  protected stepped(input: Tensor, given: Tensor[] | null, states: number, step: (input: Tensor, states: Tensor[]) => Tensor[]): Tensor[] {
+  protected stepped(
+    input: Tensor,
+    given: Tensor[] | null,
+    states: number,
+    step: (input: Tensor, states: Tensor[]) => Tensor[],
+  ): Tensor[] {
     const dim = input.dim();
-    if (dim !== 1 && dim !== 2) throw new TorchError('SHAPE_MISMATCH', `${this.constructor.name} expects 1 or 2 dimensions, got [${input.shape.join(', ')}]`);
+    if (dim !== 1 && dim !== 2)
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `${this.constructor.name} expects 1 or 2 dimensions, got [${input.shape.join(', ')}]`,
+      );
     const batch = dim === 2 ? input : input.unsqueeze(0);
     const before =
       given === null
-        ? Array.from({ length: states }, () => zeros([batch.size(0), this.hiddenSize], { dtype: input.dtype, device: input.device }))
+        ? Array.from({ length: states }, () =>
+            zeros([batch.size(0), this.hiddenSize], { dtype: input.dtype, device: input.device }),
+          )
         : dim === 2
           ? given
           : given.map((state) => state.unsqueeze(0));
@@ -65,11 +76,16 @@ export class RNNCell extends Cell {
     super(1, inputSize, hiddenSize, options);
     this.nonlinearity = options.nonlinearity ?? 'tanh';
     if (this.nonlinearity !== 'tanh' && this.nonlinearity !== 'relu')
-      throw new TorchError('ARGUMENT_TYPE', `nonlinearity must be 'tanh' or 'relu', got '${this.nonlinearity as string}'`);
+      throw new TorchError(
+        'ARGUMENT_TYPE',
+        `nonlinearity must be 'tanh' or 'relu', got '${this.nonlinearity as string}'`,
+      );
   }
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     const cell = this.nonlinearity === 'tanh' ? torch.rnnTanhCell : torch.rnnReluCell;
-    return this.stepped(input, hx && [hx], 1, (x, [h]) => [cell(x, h!, this.weightIh, this.weightHh, this.biasIh, this.biasHh)])[0]!;
+    return this.stepped(input, hx && [hx], 1, (x, [h]) => [
+      cell(x, h!, this.weightIh, this.weightHh, this.biasIh, this.biasHh),
+    ])[0]!;
   }
   override extraRepr(): string {
     return `${super.extraRepr()}${this.nonlinearity === 'tanh' ? '' : `, nonlinearity=${this.nonlinearity}`}`;
@@ -82,7 +98,9 @@ export class GRUCell extends Cell {
     super(3, inputSize, hiddenSize, options);
   }
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
-    return this.stepped(input, hx && [hx], 1, (x, [h]) => [torch.gruCell(x, h!, this.weightIh, this.weightHh, this.biasIh, this.biasHh)])[0]!;
+    return this.stepped(input, hx && [hx], 1, (x, [h]) => [
+      torch.gruCell(x, h!, this.weightIh, this.weightHh, this.biasIh, this.biasHh),
+    ])[0]!;
   }
 }
 

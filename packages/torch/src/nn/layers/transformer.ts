@@ -53,7 +53,9 @@ export class TransformerDecoder extends Module {
   }
 }
 
-type Encoder = Module & { forward(src: Tensor, options?: { mask?: Tensor | null; srcKeyPaddingMask?: Tensor | null }): Tensor };
+type Encoder = Module & {
+  forward(src: Tensor, options?: { mask?: Tensor | null; srcKeyPaddingMask?: Tensor | null }): Tensor;
+};
 
 export interface TransformerOptions extends TransformerLayerOptions {
   /** Default 512. */
@@ -82,10 +84,22 @@ export class Transformer extends Module {
 
   constructor(options: TransformerOptions = {}) {
     super();
-    const { dModel = 512, nhead = 8, numEncoderLayers = 6, numDecoderLayers = 6, customEncoder, customDecoder, ...layer } = options;
+    const {
+      dModel = 512,
+      nhead = 8,
+      numEncoderLayers = 6,
+      numDecoderLayers = 6,
+      customEncoder,
+      customDecoder,
+      ...layer
+    } = options;
     const norm = () => new LayerNorm(dModel, { eps: layer.layerNormEps ?? 1e-5 });
-    this.encoder = customEncoder ?? new TransformerEncoder(new TransformerEncoderLayer(dModel, nhead, layer), numEncoderLayers, norm());
-    this.decoder = customDecoder ?? new TransformerDecoder(new TransformerDecoderLayer(dModel, nhead, layer), numDecoderLayers, norm());
+    this.encoder =
+      customEncoder ??
+      new TransformerEncoder(new TransformerEncoderLayer(dModel, nhead, layer), numEncoderLayers, norm());
+    this.decoder =
+      customDecoder ??
+      new TransformerDecoder(new TransformerDecoderLayer(dModel, nhead, layer), numDecoderLayers, norm());
     this.dModel = dModel;
     this.nhead = nhead;
     this.batchFirst = layer.batchFirst ?? false;
@@ -100,7 +114,10 @@ export class Transformer extends Module {
     const batchDim = this.batchFirst ? 0 : 1;
     const isWrong = src.dim() === 3 && src.size(batchDim) !== tgt.size(batchDim);
     if (isWrong || src.size(-1) !== this.dModel || tgt.size(-1) !== this.dModel)
-      throw new TorchError('SHAPE_MISMATCH', `src [${src.shape.join(', ')}] and tgt [${tgt.shape.join(', ')}] must have one batch size and ${this.dModel} features`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `src [${src.shape.join(', ')}] and tgt [${tgt.shape.join(', ')}] must have one batch size and ${this.dModel} features`,
+      );
     const { srcMask = null, srcKeyPaddingMask = null, ...rest } = masks;
     const memory = this.encoder.forward(src, { mask: srcMask, srcKeyPaddingMask });
     return this.decoder.forward(tgt, memory, rest);

@@ -28,7 +28,11 @@ export interface TransformerLayerOptions {
 function activationOf(activation: TransformerActivation): ((input: Tensor) => Tensor) | UnaryModule {
   if (activation === 'relu') return (input) => relu(input);
   if (activation === 'gelu') return (input) => gelu(input);
-  if (typeof activation === 'string') throw new TorchError('ARGUMENT_TYPE', `activation must be 'relu', 'gelu', a function or a module, got '${activation as string}'`);
+  if (typeof activation === 'string')
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `activation must be 'relu', 'gelu', a function or a module, got '${activation as string}'`,
+    );
   return activation;
 }
 
@@ -57,7 +61,14 @@ export class TransformerEncoderLayer extends Module {
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super();
-    const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps: eps = 1e-5, batchFirst = false, normFirst = false } = options;
+    const {
+      dimFeedforward = 2048,
+      dropout = 0.1,
+      activation = 'relu',
+      layerNormEps: eps = 1e-5,
+      batchFirst = false,
+      normFirst = false,
+    } = options;
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst });
     this.linear1 = new Linear(dModel, dimFeedforward);
     this.dropout = new Dropout(dropout);
@@ -80,7 +91,11 @@ export class TransformerEncoderLayer extends Module {
   }
 
   private attend(x: Tensor, { srcMask = null, srcKeyPaddingMask = null }: EncoderMasks): Tensor {
-    const [output] = this.selfAttn.forward(x, x, x, { attnMask: srcMask, keyPaddingMask: srcKeyPaddingMask, needWeights: false });
+    const [output] = this.selfAttn.forward(x, x, x, {
+      attnMask: srcMask,
+      keyPaddingMask: srcKeyPaddingMask,
+      needWeights: false,
+    });
     return this.dropout1.forward(output);
   }
   private feed(x: Tensor): Tensor {
@@ -118,7 +133,14 @@ export class TransformerDecoderLayer extends Module {
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super();
-    const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps: eps = 1e-5, batchFirst = false, normFirst = false } = options;
+    const {
+      dimFeedforward = 2048,
+      dropout = 0.1,
+      activation = 'relu',
+      layerNormEps: eps = 1e-5,
+      batchFirst = false,
+      normFirst = false,
+    } = options;
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst });
     this.multiheadAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst });
     this.linear1 = new Linear(dModel, dimFeedforward);
@@ -146,10 +168,18 @@ export class TransformerDecoderLayer extends Module {
   }
 
   private attend(x: Tensor, { tgtMask = null, tgtKeyPaddingMask = null }: DecoderMasks): Tensor {
-    const [output] = this.selfAttn.forward(x, x, x, { attnMask: tgtMask, keyPaddingMask: tgtKeyPaddingMask, needWeights: false });
+    const [output] = this.selfAttn.forward(x, x, x, {
+      attnMask: tgtMask,
+      keyPaddingMask: tgtKeyPaddingMask,
+      needWeights: false,
+    });
     return this.dropout1.forward(output);
   }
-  private attendTo(memory: Tensor, x: Tensor, { memoryMask = null, memoryKeyPaddingMask = null }: DecoderMasks): Tensor {
+  private attendTo(
+    memory: Tensor,
+    x: Tensor,
+    { memoryMask = null, memoryKeyPaddingMask = null }: DecoderMasks,
+  ): Tensor {
     const masks = { attnMask: memoryMask, keyPaddingMask: memoryKeyPaddingMask, needWeights: false };
     return this.dropout2.forward(this.multiheadAttn.forward(x, memory, memory, masks)[0]);
   }

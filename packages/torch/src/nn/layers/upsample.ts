@@ -1,7 +1,7 @@
-import { TorchError } from '../../errors.js';
 import * as torch from '../../functions.js';
 import type { Tensor } from '../../tensor.js';
 import { type InterpolateOptions, interpolate } from '../functional/interpolate.js';
+import { channelShuffle } from '../functional/shuffle.js';
 import { Module } from '../module.js';
 import { floatText, sizeText } from '../pythonText.js';
 
@@ -73,12 +73,7 @@ export class ChannelShuffle extends Module {
     super();
   }
   override forward(input: Tensor): Tensor {
-    const { shape } = input;
-    const [batch, channels, ...space] = shape as [number, number, ...number[]];
-    if (channels % this.groups !== 0)
-      throw new TorchError('SHAPE_MISMATCH', `the channels of [${shape.join(', ')}] must be divisible by groups (${this.groups})`);
-    // The operator of libtorch 1.13 has no derivative, so this is made of views.
-    return input.reshape([batch, this.groups, channels / this.groups, ...space]).transpose(1, 2).reshape(shape);
+    return channelShuffle(input, this.groups);
   }
   override extraRepr(): string {
     return `groups=${this.groups}`;

@@ -1,7 +1,7 @@
 import { noGrad } from '../../autograd.js';
+import { zeros } from '../../creation.js';
 import { TorchError } from '../../errors.js';
 import { clamp, stack } from '../../functions.js';
-import { zeros } from '../../creation.js';
 import type { Tensor } from '../../tensor.js';
 
 /**
@@ -22,7 +22,10 @@ export function clipGradNorm_(
         ? stack(gradients.map((gradient) => gradient.abs().max())).max()
         : stack(gradients.map((gradient) => gradient.norm(normType))).norm(normType);
     if (errorIfNonfinite && !Number.isFinite(total.item()))
-      throw new TorchError('AUTOGRAD', `the gradients' norm is ${total.item()}; look for the first loss that is not finite, or set errorIfNonfinite: false`);
+      throw new TorchError(
+        'AUTOGRAD',
+        `the gradients' norm is ${total.item()}; look for the first loss that is not finite, or set errorIfNonfinite: false`,
+      );
     // Always multiplied, also by one: asking whether the norm is small would wait for the device.
     const coefficient = clamp(total.add(1e-6).reciprocal().mul(maxNorm), { max: 1 });
     for (const gradient of gradients) gradient.mul_(coefficient);

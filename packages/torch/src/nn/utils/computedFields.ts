@@ -22,7 +22,11 @@ interface WithRules {
 function rulesOf(module: Module): Map<string, FieldRule> {
   const holder = module as unknown as WithRules;
   if (holder.fieldRules === undefined)
-    Object.defineProperty(holder, 'fieldRules', { value: new Map<string, FieldRule>(), configurable: true, writable: true });
+    Object.defineProperty(holder, 'fieldRules', {
+      value: new Map<string, FieldRule>(),
+      configurable: true,
+      writable: true,
+    });
   return holder.fieldRules!;
 }
 
@@ -67,6 +71,7 @@ export function removeRule(module: Module, rule: FieldRule, parameter: Parameter
 /** The tensor in a field. */
 export function tensorIn(module: Module, field: string): Tensor {
   const value = fieldsOf(module)[field];
-  if (!(value instanceof Tensor)) throw new TorchError('MODULE_STATE', `${module.constructor.name} has no tensor in the field '${field}'`);
+  if (!(value instanceof Tensor))
+    throw new TorchError('MODULE_STATE', `${module.constructor.name} has no tensor in the field '${field}'`);
   return value;
 }

@@ -19,7 +19,8 @@ type Normalising = Module & {
 
 function fused<M extends Weighted>(layer: M, bn: Normalising, outputDim: number): M {
   const { runningMean: mean, runningVar: variance } = bn;
-  if (layer.training || bn.training) throw new TorchError('MODULE_STATE', 'only layers in evaluation can be fused; call eval() first');
+  if (layer.training || bn.training)
+    throw new TorchError('MODULE_STATE', 'only layers in evaluation can be fused; call eval() first');
   if (mean === null || variance === null)
     throw new TorchError('MODULE_STATE', 'a batch normalisation without running statistics cannot be fused');
   return noGrad(() => {
@@ -30,14 +31,23 @@ function fused<M extends Weighted>(layer: M, bn: Normalising, outputDim: number)
     const shape = layer.weight.shape.map((_, d) => (d === outputDim ? -1 : 1));
     const fields = fieldsOf(copy);
     fields.weight = new Parameter(layer.weight.mul(weight.mul(scale).reshape(shape)));
-    fields.bias = new Parameter(bias.sub(mean).mul(scale).mul(weight).add(bn.bias ?? zerosLike(mean)));
+    fields.bias = new Parameter(
+      bias
+        .sub(mean)
+        .mul(scale)
+        .mul(weight)
+        .add(bn.bias ?? zerosLike(mean)),
+    );
     return copy;
   });
 }
 
 /** A convolution that does what `conv` followed by `bn` does in evaluation; `transpose` for transposed convolutions. */
-export const fuseConvBnEval = <M extends Weighted>(conv: M, bn: Normalising, options: { transpose?: boolean } = {}): M =>
-  fused(conv, bn, options.transpose ? 1 : 0);
+export const fuseConvBnEval = <M extends Weighted>(
+  conv: M,
+  bn: Normalising,
+  options: { transpose?: boolean } = {},
+): M => fused(conv, bn, options.transpose ? 1 : 0);
 
 /** A linear layer that does what `linear` followed by `bn` does in evaluation. */
 export const fuseLinearBnEval = <M extends Weighted>(linear: M, bn: Normalising): M => fused(linear, bn, 0);

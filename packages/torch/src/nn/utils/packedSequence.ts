@@ -34,7 +34,10 @@ export class PackedSequence {
     unsortedIndices: Tensor | null = null,
   ) {
     if (batchSizes.device.type !== 'cpu')
-      throw new TorchError('DEVICE_MISMATCH', 'batchSizes of a PackedSequence stay on the CPU; make it with packPaddedSequence or packSequence');
+      throw new TorchError(
+        'DEVICE_MISMATCH',
+        'batchSizes of a PackedSequence stay on the CPU; make it with packPaddedSequence or packSequence',
+      );
     this.sortedIndices = sortedIndices;
     this.unsortedIndices = unsortedIndices ?? (sortedIndices === null ? null : inverseOf(sortedIndices));
   }
@@ -43,7 +46,12 @@ export class PackedSequence {
   to(target: DType | DeviceLike | ToOptions): PackedSequence {
     const data = this.data.to(target);
     if (data.isSame(this.data)) return this;
-    return new PackedSequence(data, this.batchSizes, this.sortedIndices?.to(data.device) ?? null, this.unsortedIndices?.to(data.device) ?? null);
+    return new PackedSequence(
+      data,
+      this.batchSizes,
+      this.sortedIndices?.to(data.device) ?? null,
+      this.unsortedIndices?.to(data.device) ?? null,
+    );
   }
   cpu(): PackedSequence {
     return this.to('cpu');
@@ -60,7 +68,9 @@ export class PackedSequence {
 }
 
 const lengthsOf = (lengths: Tensor | readonly number[]): Tensor =>
-  Array.isArray(lengths) ? makeTensor(lengths, { dtype: 'int64' }) : (lengths as Tensor).to({ device: 'cpu', dtype: 'int64' });
+  Array.isArray(lengths)
+    ? makeTensor(lengths, { dtype: 'int64' })
+    : (lengths as Tensor).to({ device: 'cpu', dtype: 'int64' });
 
 export interface PackOptions {
   /** [batch, time, …] instead of [time, batch, …]; default false. */
@@ -70,7 +80,11 @@ export interface PackOptions {
 }
 
 /** Packs padded sequences [time, batch, …features] with their lengths [batch]. */
-export function packPaddedSequence(input: Tensor, lengths: Tensor | readonly number[], options: PackOptions = {}): PackedSequence {
+export function packPaddedSequence(
+  input: Tensor,
+  lengths: Tensor | readonly number[],
+  options: PackOptions = {},
+): PackedSequence {
   const { batchFirst = false, enforceSorted = true } = options;
   let sizes = lengthsOf(lengths);
   let padded = input;
@@ -95,24 +109,42 @@ export interface UnpackOptions {
 }
 
 /** The inverse of `packPaddedSequence`: padded sequences [time, batch, …features], and their lengths [batch]. */
-export function padPackedSequence(sequence: PackedSequence, options: UnpackOptions = {}): [padded: Tensor, lengths: Tensor] {
+export function padPackedSequence(
+  sequence: PackedSequence,
+  options: UnpackOptions = {},
+): [padded: Tensor, lengths: Tensor] {
   const { batchFirst = false, paddingValue = 0 } = options;
   const longest = sequence.batchSizes.size(0);
   const { totalLength = longest } = options;
   if (totalLength < longest)
-    throw new TorchError('ARGUMENT_RANGE', `totalLength is ${totalLength}, but the longest sequence has ${longest} steps`);
-  const [padded, lengths] = invokeN(unpackId, [sequence.data, sequence.batchSizes, batchFirst, paddingValue, totalLength]) as [Tensor, Tensor];
+    throw new TorchError(
+      'ARGUMENT_RANGE',
+      `totalLength is ${totalLength}, but the longest sequence has ${longest} steps`,
+    );
+  const [padded, lengths] = invokeN(unpackId, [
+    sequence.data,
+    sequence.batchSizes,
+    batchFirst,
+    paddingValue,
+    totalLength,
+  ]) as [Tensor, Tensor];
   const { unsortedIndices } = sequence;
   if (unsortedIndices === null) return [padded, lengths];
   return [padded.indexSelect(batchFirst ? 0 : 1, unsortedIndices), lengths.indexSelect(0, unsortedIndices.cpu())];
 }
 
 /** Puts sequences [time, …features] of different lengths side by side, padded at the end: [longest, batch, …features]. */
-export const padSequence = (sequences: readonly Tensor[], options: { batchFirst?: boolean; paddingValue?: number } = {}): Tensor =>
-  pad([...sequences], options.batchFirst ?? false, options.paddingValue ?? 0);
+export const padSequence = (
+  sequences: readonly Tensor[],
+  options: { batchFirst?: boolean; paddingValue?: number } = {},
+): Tensor => pad([...sequences], options.batchFirst ?? false, options.paddingValue ?? 0);
 
 /** Cuts padded sequences [time, batch, …features] to their lengths [batch]: one tensor for each. */
-export function unpadSequence(padded: Tensor, lengths: Tensor | readonly number[], options: { batchFirst?: boolean } = {}): Tensor[] {
+export function unpadSequence(
+  padded: Tensor,
+  lengths: Tensor | readonly number[],
+  options: { batchFirst?: boolean } = {},
+): Tensor[] {
   const byBatch = options.batchFirst ? padded : padded.transpose(0, 1);
   const sizes = lengthsOf(lengths).tolist() as number[];
   if (sizes.length !== byBatch.size(0))

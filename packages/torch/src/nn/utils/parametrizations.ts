@@ -24,7 +24,8 @@ class SpectralNorm extends Module {
   ) {
     super();
     const dims = weight.dim();
-    if (dim >= dims || dim < -dims) throw new TorchError('INDEX_OUT_OF_RANGE', `dim is ${dim}, the weight has ${dims} dimensions`);
+    if (dim >= dims || dim < -dims)
+      throw new TorchError('INDEX_OUT_OF_RANGE', `dim is ${dim}, the weight has ${dims} dimensions`);
     this.dim = dim < 0 ? dim + dims : dim;
     if (dims < 2) return;
     const matrix = asMatrix(weight.detach(), this.dim);
@@ -59,7 +60,8 @@ class SpectralNorm extends Module {
 /** Divides a parameter by its largest singular value; see `spectralNorm` for the form with hooks. */
 export function spectralNorm<M extends Module>(module: M, name = 'weight', options: SpectralNormOptions = {}): M {
   const { nPowerIterations = 1, eps = 1e-12, dim = outputDim(module) } = options;
-  if (!(nPowerIterations > 0)) throw new TorchError('ARGUMENT_RANGE', `nPowerIterations must be positive, got ${nPowerIterations}`);
+  if (!(nPowerIterations > 0))
+    throw new TorchError('ARGUMENT_RANGE', `nPowerIterations must be positive, got ${nPowerIterations}`);
   return registerParametrization(module, name, new SpectralNorm(tensorIn(module, name), nPowerIterations, dim, eps));
 }
 
@@ -81,7 +83,12 @@ function isOrthogonal(matrix: Tensor): boolean {
   const columns = matrix.size(-1);
   const epsilon = matrix.dtype === 'float64' ? 2 ** -52 : 2 ** -23;
   const identity = eye(columns, { dtype: matrix.dtype, device: matrix.device });
-  return torch.allclose(torch.matmul(matrix.mT, matrix), identity.expand([...matrix.shape.slice(0, -2), columns, columns]), 1e-5, 10 * matrix.size(-2) * epsilon);
+  return torch.allclose(
+    torch.matmul(matrix.mT, matrix),
+    identity.expand([...matrix.shape.slice(0, -2), columns, columns]),
+    1e-5,
+    10 * matrix.size(-2) * epsilon,
+  );
 }
 
 /** Real matrices with orthonormal columns (rows, when there are more columns than rows). */
@@ -151,7 +158,10 @@ class Orthogonal extends Module {
     const [rows, columns] = [tall.size(-2), tall.size(-1)];
     let base: Tensor;
     if (rows !== columns) {
-      const rest = randn([...tall.shape.slice(0, -2), rows, rows - columns], { dtype: value.dtype, device: value.device });
+      const rest = randn([...tall.shape.slice(0, -2), rows, rows - columns], {
+        dtype: value.dtype,
+        device: value.device,
+      });
       base = orthogonalized(torch.cat([tall, rest], -1));
     } else base = isOrthogonal(tall) ? tall.clone() : orthogonalized(tall);
     fieldsOf(this).base = base;
@@ -165,10 +175,17 @@ class Orthogonal extends Module {
 export function orthogonal<M extends Module>(module: M, name = 'weight', options: OrthogonalOptions = {}): M {
   const weight = tensorIn(module, name);
   const { shape } = weight;
-  if (shape.length < 2) throw new TorchError('SHAPE_MISMATCH', `orthogonal needs a matrix or a batch of them, got [${shape.join(', ')}]`);
+  if (shape.length < 2)
+    throw new TorchError('SHAPE_MISMATCH', `orthogonal needs a matrix or a batch of them, got [${shape.join(', ')}]`);
   if (weight.isComplex()) throw new TorchError('DTYPE_MISMATCH', `orthogonal takes real matrices, got ${weight.dtype}`);
-  const { orthogonalMap = shape.at(-1) === shape.at(-2) ? 'matrix_exp' : 'householder', useTrivialization = true } = options;
+  const { orthogonalMap = shape.at(-1) === shape.at(-2) ? 'matrix_exp' : 'householder', useTrivialization = true } =
+    options;
   if (!['matrix_exp', 'cayley', 'householder'].includes(orthogonalMap))
-    throw new TorchError('ARGUMENT_TYPE', `orthogonalMap must be 'matrix_exp', 'cayley' or 'householder', got '${orthogonalMap as string}'`);
-  return registerParametrization(module, name, new Orthogonal(weight, orthogonalMap, useTrivialization), { unsafe: true });
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `orthogonalMap must be 'matrix_exp', 'cayley' or 'householder', got '${orthogonalMap as string}'`,
+    );
+  return registerParametrization(module, name, new Orthogonal(weight, orthogonalMap, useTrivialization), {
+    unsafe: true,
+  });
 }

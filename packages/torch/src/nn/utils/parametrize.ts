@@ -43,18 +43,23 @@ export class ParametrizationList extends Module {
       this.originals.push([key, tensor]);
       if (!isParameter) this.registerBuffer(key, tensor);
     };
-    if (Array.isArray(inverse)) inverse.forEach((made, i) => put(`original${i}`, made, null));
-    else put('original', inverse, value);
+    if (!Array.isArray(inverse)) put('original', inverse, value);
+    else for (const [i, made] of inverse.entries()) put(`original${i}`, made, null);
   }
 
   private inverseOf(value: Tensor, isRequired: boolean): Tensor | Tensor[] {
     let made: Tensor | Tensor[] = value;
     for (const step of [...this.steps].reverse()) {
       if (step.rightInverse === undefined) {
-        if (isRequired) throw new TorchError('MODULE_STATE', `${step.constructor.name} has no rightInverse, so the parameter cannot be given a value`);
+        if (isRequired)
+          throw new TorchError(
+            'MODULE_STATE',
+            `${step.constructor.name} has no rightInverse, so the parameter cannot be given a value`,
+          );
         return made;
       }
-      if (Array.isArray(made)) throw new TorchError('MODULE_STATE', 'only the first parametrization may be made of several tensors');
+      if (Array.isArray(made))
+        throw new TorchError('MODULE_STATE', 'only the first parametrization may be made of several tensors');
       made = step.rightInverse(made);
     }
     return made;
@@ -188,13 +193,21 @@ export function isParametrized(module: Module, name?: string): boolean {
 }
 
 /** Makes the field a plain one again: with its present value, or with `leaveParametrized: false` with what was trained. */
-export function removeParametrizations<M extends Module>(module: M, name: string, options: { leaveParametrized?: boolean } = {}): M {
+export function removeParametrizations<M extends Module>(
+  module: M,
+  name: string,
+  options: { leaveParametrized?: boolean } = {},
+): M {
   const list = listOf(module, name);
-  if (list === undefined) throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is not parametrized`);
+  if (list === undefined)
+    throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is not parametrized`);
   const { leaveParametrized = true } = options;
   const { sources } = list;
   if (!leaveParametrized && sources.length > 1)
-    throw new TorchError('ARGUMENT_TYPE', `'${name}' is made of several tensors; only leaveParametrized: true is possible`);
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `'${name}' is made of several tensors; only leaveParametrized: true is possible`,
+    );
   const source = sources[0]!;
   const isParameter = source instanceof Parameter;
   const value = noGrad(() => list.forward());
@@ -212,4 +225,3 @@ export function removeParametrizations<M extends Module>(module: M, name: string
   }
   return module;
 }
-

@@ -24,8 +24,12 @@ type Masking = (scores: Tensor, before: Tensor) => Tensor;
 /** A fraction below 1, or a number of elements (slices). */
 function countOf(amount: number, total: number): number {
   if (!(amount >= 0) || (amount >= 1 && !Number.isInteger(amount)))
-    throw new TorchError('ARGUMENT_RANGE', `amount must be a fraction from 0 to below 1 or a whole number, got ${amount}`);
-  if (amount > total) throw new TorchError('ARGUMENT_RANGE', `amount is ${amount}, but there are only ${total} to prune`);
+    throw new TorchError(
+      'ARGUMENT_RANGE',
+      `amount must be a fraction from 0 to below 1 or a whole number, got ${amount}`,
+    );
+  if (amount > total)
+    throw new TorchError('ARGUMENT_RANGE', `amount is ${amount}, but there are only ${total} to prune`);
   if (Number.isInteger(amount)) return amount;
   const exact = amount * total; // halves go to the even number, as Python rounds
   const below = Math.floor(exact);
@@ -35,17 +39,24 @@ function countOf(amount: number, total: number): number {
 function applied<M extends Module>(module: M, name: string, kind: Kind, masking: Masking, scores?: Tensor): M {
   const rule = ruleOf(module, name);
   if (rule !== undefined && !(rule instanceof Pruned))
-    throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is computed already; remove that first`);
+    throw new TorchError(
+      'MODULE_STATE',
+      `'${name}' of ${module.constructor.name} is computed already; remove that first`,
+    );
   const current = tensorIn(module, name);
   if (scores !== undefined && String(scores.shape) !== String(current.shape))
-    throw new TorchError('SHAPE_MISMATCH', `importance scores [${scores.shape.join(', ')}] must have the shape of '${name}' [${current.shape.join(', ')}]`);
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `importance scores [${scores.shape.join(', ')}] must have the shape of '${name}' [${current.shape.join(', ')}]`,
+    );
   const mask = noGrad(() => {
     const important = (scores ?? current).detach();
     if (rule === undefined) return masking(important, onesLike(important));
     return nextMask(kind, masking, important, tensorIn(module, `${name}Mask`).clone());
   });
   if (rule === undefined) {
-    if (!(current instanceof Parameter)) throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is no parameter`);
+    if (!(current instanceof Parameter))
+      throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is no parameter`);
     fieldsOf(module)[`${name}Orig`] = current;
   }
   module.registerBuffer(`${name}Mask`, mask);
@@ -63,16 +74,25 @@ function nextMask(kind: Kind, masking: Masking, scores: Tensor, before: Tensor):
   const dim = kind.dim < 0 ? kind.dim + scores.dim() : kind.dim;
   const others = before.shape.map((_, d) => d).filter((d) => d !== dim);
   const left = before.sum(others).ne(0).nonzero().squeeze(1);
-  return before.indexCopy(dim, left, masking(scores.indexSelect(dim, left), before.indexSelect(dim, left)).to(before.dtype));
+  return before.indexCopy(
+    dim,
+    left,
+    masking(scores.indexSelect(dim, left), before.indexSelect(dim, left)).to(before.dtype),
+  );
 }
 
 function sliceCount(scores: Tensor, dim: number): number {
-  if (scores.dim() < 2) throw new TorchError('SHAPE_MISMATCH', `structured pruning needs two dimensions or more, got [${scores.shape.join(', ')}]`);
+  if (scores.dim() < 2)
+    throw new TorchError(
+      'SHAPE_MISMATCH',
+      `structured pruning needs two dimensions or more, got [${scores.shape.join(', ')}]`,
+    );
   return scores.size(dim);
 }
 
 /** Prunes nothing, but makes the field one that is masked. */
-export const identity = <M extends Module>(module: M, name: string): M => applied(module, name, { type: 'unstructured' }, (_, before) => before);
+export const identity = <M extends Module>(module: M, name: string): M =>
+  applied(module, name, { type: 'unstructured' }, (_, before) => before);
 
 const random =
   (amount: number): Masking =>
@@ -102,8 +122,12 @@ export interface ImportanceOptions {
 }
 
 /** Sets a fraction (below 1) or a number of elements to 0, those of least magnitude. */
-export const l1Unstructured = <M extends Module>(module: M, name: string, amount: number, options: ImportanceOptions = {}): M =>
-  applied(module, name, { type: 'unstructured' }, smallest(amount), options.importanceScores);
+export const l1Unstructured = <M extends Module>(
+  module: M,
+  name: string,
+  amount: number,
+  options: ImportanceOptions = {},
+): M => applied(module, name, { type: 'unstructured' }, smallest(amount), options.importanceScores);
 
 /** Sets a fraction (below 1) or a number of slices along `dim` to 0, drawn at random. */
 export const randomStructured = <M extends Module>(module: M, name: string, amount: number, dim: number): M =>
@@ -134,7 +158,10 @@ export const lnStructured = <M extends Module>(
       const count = countOf(amount, slices);
       if (count === 0) return before.clone();
       const at = dim < 0 ? dim + scores.dim() : dim;
-      const norms = scores.norm(n, scores.shape.map((_, d) => d).filter((d) => d !== at));
+      const norms = scores.norm(
+        n,
+        scores.shape.map((_, d) => d).filter((d) => d !== at),
+      );
       const { indices } = topk(norms, slices - count);
       return zerosLike(scores).indexFill_(at, indices, 1).mul(before);
     },
@@ -145,7 +172,10 @@ export const lnStructured = <M extends Module>(
 export const customFromMask = <M extends Module>(module: M, name: string, mask: Tensor): M =>
   applied(module, name, { type: 'global' }, (_, before) => {
     if (String(mask.shape) !== String(before.shape))
-      throw new TorchError('SHAPE_MISMATCH', `the mask [${mask.shape.join(', ')}] must have the shape of '${name}' [${before.shape.join(', ')}]`);
+      throw new TorchError(
+        'SHAPE_MISMATCH',
+        `the mask [${mask.shape.join(', ')}] must have the shape of '${name}' [${before.shape.join(', ')}]`,
+      );
     return before.mul(mask.to(before.dtype));
   });
 
@@ -153,14 +183,24 @@ export const customFromMask = <M extends Module>(module: M, name: string, mask: 
 export type GlobalPruning = 'l1Unstructured' | 'randomUnstructured';
 
 /** Prunes several parameters as if they were one: a fraction (below 1) or number of the elements of all of them. */
-export function globalUnstructured(parameters: readonly (readonly [Module, string])[], method: GlobalPruning, options: { amount: number }): void {
+export function globalUnstructured(
+  parameters: readonly (readonly [Module, string])[],
+  method: GlobalPruning,
+  options: { amount: number },
+): void {
   const masking = { l1Unstructured: smallest, randomUnstructured: random }[method];
-  if (masking === undefined) throw new TorchError('ARGUMENT_TYPE', `the method must be 'l1Unstructured' or 'randomUnstructured', got '${method as string}'`);
+  if (masking === undefined)
+    throw new TorchError(
+      'ARGUMENT_TYPE',
+      `the method must be 'l1Unstructured' or 'randomUnstructured', got '${method as string}'`,
+    );
   const mask = noGrad(() => {
     const scores = parametersToVector(parameters.map(([module, name]) => tensorIn(module, name).detach()));
     const before = parametersToVector(
       parameters.map(([module, name]) =>
-        ruleOf(module, name) instanceof Pruned ? tensorIn(module, `${name}Mask`) : onesLike(tensorIn(module, name).detach()),
+        ruleOf(module, name) instanceof Pruned
+          ? tensorIn(module, `${name}Mask`)
+          : onesLike(tensorIn(module, name).detach()),
       ),
     );
     return nextMask({ type: 'unstructured' }, masking(options.amount), scores, before);
@@ -177,7 +217,8 @@ export function globalUnstructured(parameters: readonly (readonly [Module, strin
 /** Makes the pruned values permanent: the field is a plain parameter again, the same one as before, with zeros in it. */
 export function remove<M extends Module>(module: M, name: string): M {
   const rule = ruleOf(module, name);
-  if (!(rule instanceof Pruned)) throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is not pruned`);
+  if (!(rule instanceof Pruned))
+    throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is not pruned`);
   const original = tensorIn(module, `${name}Orig`) as Parameter;
   original.data = noGrad(() => rule.compute(module));
   removeRule(module, rule, original, [`${name}Orig`, `${name}Mask`]);
@@ -185,4 +226,5 @@ export function remove<M extends Module>(module: M, name: string): M {
 }
 
 /** Whether any parameter of the module or below it is pruned. */
-export const isPruned = (module: Module): boolean => module.modules().some((one) => hasRules(one, (rule) => rule instanceof Pruned));
+export const isPruned = (module: Module): boolean =>
+  module.modules().some((one) => hasRules(one, (rule) => rule instanceof Pruned));

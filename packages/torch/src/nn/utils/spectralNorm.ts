@@ -68,9 +68,13 @@ class SpectralNorm extends FieldRule {
  */
 export function spectralNorm<M extends Module>(module: M, name = 'weight', options: SpectralNormOptions = {}): M {
   const { nPowerIterations = 1, eps = 1e-12, dim = outputDim(module) } = options;
-  if (!(nPowerIterations > 0)) throw new TorchError('ARGUMENT_RANGE', `nPowerIterations must be positive, got ${nPowerIterations}`);
+  if (!(nPowerIterations > 0))
+    throw new TorchError('ARGUMENT_RANGE', `nPowerIterations must be positive, got ${nPowerIterations}`);
   if (ruleOf(module, name) !== undefined)
-    throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is computed already; remove that first`);
+    throw new TorchError(
+      'MODULE_STATE',
+      `'${name}' of ${module.constructor.name} is computed already; remove that first`,
+    );
   const weight = parameterIn(module, name);
   const rule = new SpectralNorm(name, nPowerIterations, dim, eps);
   const [height, width] = asMatrix(weight.detach(), dim).shape as [number, number];

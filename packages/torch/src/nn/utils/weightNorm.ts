@@ -18,7 +18,11 @@ class WeightNorm extends FieldRule {
     super(field);
   }
   override compute(module: Module): Tensor {
-    return invokeN(weightNormId, [tensorIn(module, `${this.field}V`), tensorIn(module, `${this.field}G`), this.dim]) as Tensor;
+    return invokeN(weightNormId, [
+      tensorIn(module, `${this.field}V`),
+      tensorIn(module, `${this.field}G`),
+      this.dim,
+    ]) as Tensor;
   }
 }
 
@@ -29,7 +33,10 @@ class WeightNorm extends FieldRule {
 export function weightNorm<M extends Module>(module: M, name = 'weight', options: { dim?: number | null } = {}): M {
   const dim = options.dim === undefined ? 0 : (options.dim ?? -1);
   if (ruleOf(module, name) !== undefined)
-    throw new TorchError('MODULE_STATE', `'${name}' of ${module.constructor.name} is computed already; remove that first`);
+    throw new TorchError(
+      'MODULE_STATE',
+      `'${name}' of ${module.constructor.name} is computed already; remove that first`,
+    );
   const weight = parameterIn(module, name);
   const fields = fieldsOf(module);
   fields[`${name}G`] = new Parameter(noGrad(() => normExceptDim(weight, 2, dim)));

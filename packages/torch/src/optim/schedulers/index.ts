@@ -13,3 +13,4 @@ export { PolynomialLR, type PolynomialLROptions } from './polynomialLR.js';
 export { ReduceLROnPlateau, type ReduceLROnPlateauOptions } from './reduceLROnPlateau.js';
 export { SequentialLR, type SequentialLROptions } from './sequentialLR.js';
 export { StepLR, type StepLROptions } from './stepLR.js';
+export { SWALR, type SWALROptions } from './swaLR.js';

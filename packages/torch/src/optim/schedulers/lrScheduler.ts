@@ -13,6 +13,7 @@ export type ScheduledGroup = ParamGroup & {
   minLr?: number;
   maxMomentum?: number;
   baseMomentum?: number;
+  swaLr?: number;
 };
 
 export interface LRSchedulerOptions {
