@@ -23,7 +23,7 @@ export class LiveRegion {
 
   /** Columns that may be used: one less than the terminal has, because some terminals wrap a full line. */
   get width(): number {
-    return Math.max(20, (this.stream.columns ?? 80) - 1);
+    return Math.max(20, (this.stream.columns || 80) - 1);
   }
 
   get isShown(): boolean {

@@ -43,5 +43,5 @@ export function printEvaluation(
 ): void {
   if (results.every((values) => Object.keys(values).length === 0)) return;
   const { stdout } = process;
-  trainer.print(renderEvaluationTable(stage, results, stdout.columns ?? 80, supportsColor(stdout)));
+  trainer.print(renderEvaluationTable(stage, results, stdout.columns || 80, supportsColor(stdout)));
 }

@@ -71,6 +71,19 @@ describe('registerFullBackwardHook', () => {
     expect(torch.noGrad(() => lstm.forward(x)[0].requiresGrad)).toBe(false);
   });
 
+  it('leaves no tensor in memory', () => {
+    const layer = new nn.Linear(2, 2);
+    layer.registerFullBackwardHook((_, gradInputs) => [gradInputs[0]!.mul(2)]);
+    const run = () => {
+      for (let i = 0; i < 20; i++) layer.forward(ones()).sum().backward();
+      layer.zeroGrad();
+      torch.memory.collect();
+      return torch.memory.stats().liveTensors;
+    };
+    const before = run();
+    expect(run()).toBe(before);
+  });
+
   it('refuses a wrong number of gradients', () => {
     const mix = new Mix();
     mix.registerFullBackwardHook(() => []);

@@ -5,6 +5,7 @@ export type { ForwardHook, ForwardPreHook, HookHandle } from './forwardHooks.js'
 export * as init from './init.js';
 export * from './layers/activation.js';
 export * from './layers/adaptivePooling.js';
+export * from './layers/adaptiveSoftmax.js';
 export { MultiheadAttention, type MultiheadAttentionOptions } from './layers/attention.js';
 export { Conv1d, Conv2d, Conv3d, type ConvOptions, type PaddingMode } from './layers/conv.js';
 export {
@@ -19,6 +20,7 @@ export * from './layers/dropout.js';
 export { Embedding, EmbeddingBag, type EmbeddingBagOptions, type PretrainedOptions } from './layers/embedding.js';
 export * from './layers/flatten.js';
 export * from './layers/fold.js';
+export * from './layers/fractionalPooling.js';
 export {
   InstanceNorm1d,
   InstanceNorm2d,
@@ -30,6 +32,7 @@ export * from './layers/lazy.js';
 export * from './layers/lazyNorm.js';
 export * from './layers/linear.js';
 export * from './layers/loss.js';
+export * from './layers/lpPooling.js';
 export * from './layers/marginLoss.js';
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './layers/norm.js';
 export * from './layers/padding.js';

@@ -149,6 +149,20 @@ describe('embeddings', () => {
   });
 });
 
+describe('AdaptiveLogSoftmaxWithLoss', () => {
+  it('gives log-probabilities that sum to one, and the likeliest class', () => {
+    const layer = new nn.AdaptiveLogSoftmaxWithLoss(8, 10, [3, 6], { divValue: 2 });
+    const x = torch.randn(6, 8).mul(3);
+    const all = layer.logProb(x);
+    expect(torch.allclose(all.exp().sum([1]), torch.ones(6))).toBe(true);
+    expect(layer.predict(x).shape).toEqual([6]);
+    const target = torch.tensor([0, 3, 6, 9, 2, 5]);
+    expect(torch.allclose(layer.forward(x, target).output, all.gather(1, target.unsqueeze(1)).squeeze(1))).toBe(true);
+    expect(torchErrorOf(() => layer.forward(x, target.add(5))).code).toBe('INDEX_OUT_OF_RANGE');
+    expect(torchErrorOf(() => new nn.AdaptiveLogSoftmaxWithLoss(8, 10, [6, 3])).code).toBe('ARGUMENT_RANGE');
+  });
+});
+
 describe('the vector of all parameters', () => {
   it('goes there and back, sharing memory', () => {
     const net = new nn.Linear(2, 3);
