@@ -2,6 +2,7 @@
 // operations.
 
 #include <cmath>
+#include <utility>
 
 #include "environment.h"
 #include "stepPlan.h"
@@ -65,6 +66,22 @@ static at::Tensor updateMoments(const at::Tensor& param, at::Tensor grad, const 
   return g;
 }
 
+/// Takes mu into the product of all of them, and gives that product and the next one. The product is kept in its tensor's
+/// precision, as in Python. torch 1.13 counts mu twice in the next one; whoever trains on it gets the same numbers from us.
+static std::pair<double, double> nextProducts(const at::Tensor& muProduct, double mu, double muNext) {
+#if TORCH_VERSION_MAJOR >= 2
+  const double product = muProduct.mul_(mu).item<double>();
+  return {product, product * muNext};
+#else
+  if (float* product = floatScalar(muProduct)) {
+    *product *= static_cast<float>(mu);
+    return {*product, *product * static_cast<float>(mu) * static_cast<float>(muNext)};
+  }
+  muProduct.mul_(mu);
+  return {muProduct.item<double>(), muProduct.mul(mu).mul_(muNext).item<double>()};
+#endif
+}
+
 /// nadamStep(plan [params, step, muProduct, expAvg, expAvgSq], settings, fused)
 static napi_value nadamStep(napi_env env, napi_callback_info info) {
   StepArguments args(env, info, 8);
@@ -78,15 +95,7 @@ static napi_value nadamStep(napi_env env, napi_callback_info info) {
     const at::Tensor &muProduct = columns[2][i], &expAvg = columns[3][i], &expAvgSq = columns[4][i];
     const double mu = beta1 * (1. - 0.5 * std::pow(0.96, step * momentumDecay));
     const double muNext = beta1 * (1. - 0.5 * std::pow(0.96, (step + 1) * momentumDecay));
-    // The product is kept in its tensor's precision, as in Python.
-    muProduct.mul_(mu);
-    const double product = muProduct.item<double>();
-#if TORCH_VERSION_MAJOR >= 2
-    const double productNext = product * muNext;
-#else
-    // torch 1.13 counts mu twice here; whoever trains on it gets the same numbers from us.
-    const double productNext = muProduct.mul(mu).mul_(muNext).item<double>();
-#endif
+    const auto [product, productNext] = nextProducts(muProduct, mu, muNext);
     scalars.biasCorrection2 = 1 - std::pow(beta2, step);
     scalars.gradFactor = -lr * (1. - mu) / (1. - product);
     scalars.momentFactor = -lr * muNext / (1. - productNext);

@@ -10,7 +10,16 @@ namespace lt {
 
 /// Writes a number as Python's `torch.tensor(value)` would round it.
 static void store(const at::Tensor& scalar, double value) {
-  scalar.copy_(at::scalar_tensor(value, at::dtype(c10::get_default_dtype())));
+  float* place = floatScalar(scalar);
+  if (place != nullptr && c10::get_default_dtype_as_scalartype() == at::kFloat)
+    *place = static_cast<float>(value);
+  else
+    scalar.copy_(at::scalar_tensor(value, at::dtype(c10::get_default_dtype())));
+}
+
+static double load(const at::Tensor& scalar) {
+  const float* place = floatScalar(scalar);
+  return place != nullptr ? *place : scalar.item<double>();
 }
 
 /// asgdStep(plan [params, step, eta, mu, ax], settings, fused)
@@ -26,10 +35,10 @@ static napi_value asgdStep(napi_env env, napi_callback_info info) {
     if (maximize) grad = -grad;
     if (weightDecay != 0) grad = grad.add(param, weightDecay);
     const at::Tensor p = asReal(param), g = asReal(grad), average = asReal(columns[4][i]);
-    const double rate = eta.item<double>();
+    const double rate = load(eta);
     p.mul_(1 - lambd * rate);
     p.add_(g, -rate);
-    if (mu.item<double>() != 1)
+    if (load(mu) != 1)
       average.add_(p.sub(average).mul_(mu));
     else
       average.copy_(p);

@@ -86,9 +86,14 @@ void forEachGradient(const StepPlan& plan, const char* optimizer, Update update)
   }
 }
 
+/// Where a float32 scalar on the CPU lies, null for others: a dispatched operator costs more than the fused pass of a bias.
+inline float* floatScalar(const at::Tensor& scalar) {
+  return scalar.is_cpu() && scalar.scalar_type() == at::kFloat ? scalar.data_ptr<float>() : nullptr;
+}
+
 /// Counts one step and gives the count.
 inline double nextStep(const at::Tensor& step) {
-  if (step.is_cpu() && step.scalar_type() == at::kFloat) return *step.data_ptr<float>() += 1;
+  if (float* count = floatScalar(step)) return *count += 1;
   return step.add_(1).item<double>();
 }
 

@@ -113,7 +113,7 @@ describe('updateBn', () => {
     await expect(updateBn([torch.randn([4, 3]), 'text'], source)).rejects.toThrow(/must be a tensor/);
     expect([source.training, norm.training, norm.momentum]).toEqual([true, false, 0.1]);
     async function* loader() {
-      for (const value of [1, 3]) yield torch.full([4, 3], value);
+      for (const value of [1, 3]) yield torch.randn([4, 3]).mul(value);
     }
     await updateBn(loader(), source);
     expect(norm.numBatchesTracked!.item()).toBe(2);
