@@ -55,7 +55,8 @@ export type Closure = () => Tensor | number | null | undefined;
  * The base of all optimizers, as `torch.optim.Optimizer`.
  *
  * `paramGroups` and `state` look as in Python; a step is one native call for each group and gives Python's numbers bit
- * for bit on the same libtorch.
+ * for bit on the same libtorch. torch's `foreach` and `capturable` choose between implementations with equal results;
+ * here the native step takes their place. `differentiable` (a step that is itself recorded) has no counterpart.
  */
 export abstract class Optimizer<Settings extends object = object> {
   readonly defaults: Settings & { lr: number };
