@@ -4,7 +4,7 @@ import { writeWorkload } from './workload.js';
 
 // The demo's convnet (28 x 28 images) at batch 128, Adam: here the kernels take nearly all of the time.
 requireCompiled();
-const options = readOptions({ rounds: 5, steps: 60 });
+const options = readOptions({ rounds: 7, steps: 40 });
 const manifest = writeWorkload(dataFolder, { kind: 'cnn', batchSize: 128, batches: 32 });
 const measurement = measure(
   'cnn',

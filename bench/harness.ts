@@ -99,6 +99,8 @@ export function runSide(side: Side, env: Record<string, string>): SideResult & {
 
 export interface SideSummary {
   seconds: number;
+  /** Each round's figure, in order: ratios are taken within a round, because the machine's speed drifts between them. */
+  secondsByRound: number[];
   peakRssMb: number;
   losses: number[];
   extra: Record<string, number>;
@@ -144,6 +146,7 @@ export function measure(
   for (const [name, runs] of results) {
     summaries[name] = {
       seconds: median(runs.map(seconds)),
+      secondsByRound: runs.map(seconds),
       peakRssMb: median(runs.map(({ peakRssMb }) => peakRssMb)),
       losses: runs[0]?.losses ?? [],
       extra: medians(runs.map(({ extra }) => extra ?? {})),

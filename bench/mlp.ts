@@ -4,7 +4,7 @@ import { writeWorkload } from './workload.js';
 
 // 32-64-10, batch 32, Adam: the kernels take almost no time, so this shows what a step costs around them.
 requireCompiled();
-const options = readOptions({ rounds: 5, steps: 3000 });
+const options = readOptions({ rounds: 11, steps: 2000 });
 const manifest = writeWorkload(dataFolder, { kind: 'mlp', batchSize: 32, batches: 1000 });
 const measurement = measure(
   'mlp',

@@ -38,11 +38,8 @@ export type BenchModel = Mlp | Cnn;
 export interface BenchJob {
   model: BenchModel;
   lr: number;
-  batchSize: number;
-  /** [count, ...] */
-  inputs: Tensor;
-  /** [count], int64 */
-  targets: Tensor;
+  /** [batch, ...] and [batch] (int64): ready-made, as every side has them. */
+  batches: [inputs: Tensor, targets: Tensor][];
 }
 
 /** The model with the workload's weights, and its data as tensors. */
@@ -51,11 +48,9 @@ export function buildJob({ workload, values }: LoadedWorkload): BenchJob {
   const tensor = (record: (typeof workload.weights)[number]) => fromTypedArray(values(record), record.shape);
   // Not strict: the file holds no batch-norm values, which start alike on every side.
   model.loadStateDict(new Map(workload.weights.map((record) => [record.name, tensor(record)])), { strict: false });
-  return {
-    model,
-    lr: workload.lr,
-    batchSize: workload.batchSize,
-    inputs: tensor(workload.inputs),
-    targets: tensor(workload.targets),
-  };
+  const targets = tensor(workload.targets).split(workload.batchSize);
+  const batches = tensor(workload.inputs)
+    .split(workload.batchSize)
+    .map((inputs, i): [Tensor, Tensor] => [inputs, targets[i]!]);
+  return { model, lr: workload.lr, batches };
 }

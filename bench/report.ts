@@ -1,4 +1,4 @@
-import type { Measurement, SideName } from './harness.js';
+import { type Measurement, median, type SideName, type SideSummary } from './harness.js';
 
 const peers = ['raw-ts', 'python-torch', 'python-lightning'] as const satisfies SideName[];
 
@@ -10,6 +10,12 @@ export interface Scale {
 
 /** The part of a summary that the bench compares. */
 export type Quantity = 'seconds' | 'peakRssMb';
+
+/** Ours ÷ theirs: for times the median of the rounds' ratios. */
+function ratio(ours: SideSummary, peer: SideSummary, quantity: Quantity): number {
+  if (quantity === 'peakRssMb') return ours.peakRssMb / peer.peakRssMb;
+  return median(ours.secondsByRound.map((seconds, round) => seconds / peer.secondsByRound[round]!));
+}
 
 /** The one line of `--json`; a peer that is absent is null. */
 export function jsonLine(
@@ -26,7 +32,7 @@ export function jsonLine(
     unit,
     ours: round(ours[quantity] * perBase),
     peers: byPeer((name) => (sides[name] ? round(sides[name][quantity] * perBase) : null)),
-    ratios: byPeer((name) => (sides[name] ? round(ours[quantity] / sides[name][quantity]) : null)),
+    ratios: byPeer((name) => (sides[name] ? round(ratio(ours, sides[name], quantity)) : null)),
     peakRssMb: {
       ours: round(ours.peakRssMb),
       ...byPeer((name) => (sides[name] ? round(sides[name].peakRssMb) : null)),
@@ -50,7 +56,7 @@ export function table(
         : [
             name,
             show(side[quantity] * perBase),
-            name === 'ours' ? '' : show(ours[quantity] / side[quantity]),
+            name === 'ours' ? '' : show(ratio(ours, side, quantity)),
             show(side.peakRssMb),
           ],
     );

@@ -1,23 +1,21 @@
 import { setNumThreads, type Tensor } from '@lightning-ts/torch';
-import { DataLoader, TensorDataset } from '@lightning-ts/torch/data';
 import * as F from '@lightning-ts/torch/nn/functional';
 import { Adam } from '@lightning-ts/torch/optim';
 import { readTask, report, residentMb, StepClock } from '../measure.js';
 import { buildJob } from '../models.js';
 import { readWorkload } from '../workload.js';
 
-// The loop one writes without a Trainer, over the same loader that the Trainer is given.
+// The loop one writes without a Trainer, over the same batches that the Trainer is given.
 const task = readTask();
 setNumThreads(task.threads);
-const { model, inputs, targets, batchSize, lr } = buildJob(readWorkload(task.manifest));
+const { model, batches, lr } = buildJob(readWorkload(task.manifest));
 const optimizer = new Adam(model.parameters(), { lr });
-const loader = new DataLoader(new TensorDataset(inputs, targets), { batchSize });
 const clock = new StepClock(task.warmUp, task.steps);
 const losses: Tensor[] = [];
 
 let step = 0;
 while (step < clock.total) {
-  for (const [x, y] of loader) {
+  for (const [x, y] of batches) {
     clock.begin();
     const loss = F.crossEntropy(model.forward(x), y);
     optimizer.zeroGrad();

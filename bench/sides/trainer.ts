@@ -1,6 +1,5 @@
 import { LightningModule, Trainer } from '@lightning-ts/lightning';
 import { memory, setNumThreads, type Tensor } from '@lightning-ts/torch';
-import { DataLoader, TensorDataset } from '@lightning-ts/torch/data';
 import * as F from '@lightning-ts/torch/nn/functional';
 import { Adam } from '@lightning-ts/torch/optim';
 import { readTask, report, residentMb, StepClock } from '../measure.js';
@@ -9,7 +8,7 @@ import { readWorkload } from '../workload.js';
 
 const task = readTask();
 setNumThreads(task.threads);
-const { model, inputs, targets, batchSize, lr } = buildJob(readWorkload(task.manifest));
+const { model, batches, lr } = buildJob(readWorkload(task.manifest));
 const clock = new StepClock(task.warmUp, task.steps);
 const losses: Tensor[] = [];
 /** For the memory bench: the step at which resident memory and live tensors are counted a first time. */
@@ -57,7 +56,7 @@ const trainer = new Trainer({
   enableProgressBar: false,
   enableModelSummary: false,
 });
-await trainer.fit(new Job(model), new DataLoader(new TensorDataset(inputs, targets), { batchSize }));
+await trainer.fit(new Job(model), batches);
 
 report({
   seconds: clock.secondsPerStep,

@@ -12,7 +12,13 @@ beforeEach(() => {
   return () => rmSync(folder, { recursive: true, force: true });
 });
 
-const side = (seconds: number, losses: number[] = []): SideSummary => ({ seconds, peakRssMb: 100, losses, extra: {} });
+const side = (seconds: number, losses: number[] = []): SideSummary => ({
+  seconds,
+  secondsByRound: [seconds],
+  peakRssMb: 100,
+  losses,
+  extra: {},
+});
 const measurement = (sides: Measurement['sides']): Measurement => ({
   bench: 'mlp',
   options: { json: true, threads: 1, rounds: 3, steps: 10 },

@@ -1,5 +1,5 @@
 // Counted native bytes: JS sees a tensor as a few dozen bytes, so V8 would let gigabytes pile up before it collects.
-// Every CPU allocation of libtorch runs through a counting allocator; when a thread has allocated 64 MB since its last
+// Every CPU allocation of libtorch runs through a counting allocator; when a thread has allocated much since its last
 // collection, a flag asks the op path (TypeScript, memory.ts) for a minor collection.
 
 #include "memory.h"
@@ -25,7 +25,6 @@ static size_t usableSize(void* p) { return malloc_usable_size(p); }
 
 namespace lt {
 
-static constexpr int64_t kPressureBytes = 64LL << 20;
 
 static std::atomic<int64_t> liveBytes{0};
 static std::atomic<int64_t> peakBytes{0};
@@ -33,11 +32,12 @@ static std::atomic<int64_t> liveTensors{0};
 static std::atomic<int64_t> totalAllocations{0};
 
 static thread_local int64_t newBytes = 0;
+static thread_local int64_t pressureBytes = 4LL << 20;
 static thread_local int32_t* pressureFlag = nullptr;
 
 static void countNew(int64_t bytes) {
   newBytes += bytes;
-  if (newBytes >= kPressureBytes && pressureFlag != nullptr) {
+  if (newBytes >= pressureBytes && pressureFlag != nullptr) {
     newBytes = 0;
     *pressureFlag = 1;
   }
@@ -118,6 +118,13 @@ static napi_value resetPeakBytes(napi_env env, napi_callback_info) {
   return undefined(env);
 }
 
+/// How many new bytes this thread may allocate before the flag is set again.
+static napi_value setPressureBytes(napi_env env, napi_callback_info info) {
+  Arguments<1> args(env, info);
+  pressureBytes = toInt64(env, args[0]);
+  return undefined(env);
+}
+
 /// The Int32Array whose first element is set when this thread should collect. The caller keeps it alive for ever.
 static napi_value watchPressure(napi_env env, napi_callback_info info) {
   Arguments<1> args(env, info);
@@ -138,6 +145,7 @@ void initMemory(napi_env env, napi_value exports) {
   define(env, exports, "memoryStats", guarded<memoryStats>);
   define(env, exports, "trimMemory", guarded<trimMemory>);
   define(env, exports, "resetPeakBytes", guarded<resetPeakBytes>);
+  define(env, exports, "setPressureBytes", guarded<setPressureBytes>);
   define(env, exports, "watchPressure", guarded<watchPressure>);
 }
 

@@ -25,16 +25,20 @@ function liveBytes(): number {
 }
 
 const headroom = 64 * 2 ** 20;
+const smallest = 4 * 2 ** 20;
+const largest = 64 * 2 ** 20;
 let floor = 0;
 /** A level that a full collection could not lower: live data, not garbage. */
 let tolerated = 0;
 let collections = { minor: 0, full: 0 };
 
 /**
- * Called by the op path when `pressure[0]` is set. V8 sees a tensor as a few dozen bytes and would let gigabytes pile up, so the addon counts native
- * bytes and raises `pressure[0]` for every 64 MB that a thread has newly allocated; the op path then asks for a minor
- * collection (0.1 to 0.4 ms). When bytes stay alive above 1.5 × what the last full collection left + 64 MB, a full one
- * follows, unless the last full one at that level freed next to nothing.
+ * Called by the op path when `pressure[0]` is set. V8 sees a tensor as a few dozen bytes and would let gigabytes pile up,
+ * so the addon counts native bytes and raises the flag when this thread has newly allocated about twice what is alive
+ * (4 to 64 MB): small models then stay in the processor's caches, and large ones are not collected within a step, which
+ * would promote their activations. The op path asks for a minor collection (0.1 to 0.4 ms). When bytes stay alive above
+ * 1.5 × what the last full collection left + 64 MB, a full one follows, unless the last full one at that level freed
+ * next to nothing.
  */
 export function relievePressure(): void {
   pressure[0] = 0;
@@ -42,6 +46,7 @@ export function relievePressure(): void {
   collect({ type: 'minor' });
   collections.minor += 1;
   const live = liveBytes();
+  native.setPressureBytes(Math.min(Math.max(2 * live, smallest), largest));
   if (live < floor) floor = live;
   if (live <= Math.max(1.5 * floor + headroom, tolerated)) return;
   collect();

@@ -22,6 +22,7 @@ export interface Native {
   memoryStats(out: Float64Array): void;
   resetPeakBytes(): void;
   trimMemory(): void;
+  setPressureBytes(bytes: number): void;
   watchPressure(flag: Int32Array): void;
   // tensor.cc
   shape(tensor: Handle): number[];
