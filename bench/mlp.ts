@@ -15,6 +15,6 @@ const measurement = measure(
     pythonSide('python-lightning', 'side.py', ['lightning'], ['lightning', 'pytorch_lightning']),
   ],
   options,
-  { env: { BENCH_MANIFEST: manifest, BENCH_WARM_UP: '500', BENCH_STEPS: String(options.steps) } },
+  { env: { BENCH_MANIFEST: manifest, BENCH_WARM_UP: '3000', BENCH_STEPS: String(options.steps) } },
 );
 print(measurement, { unit: 'µs/step', perBase: 1e6 });
