@@ -25,11 +25,3 @@ export { Rprop, type RpropOptions } from './rprop.js';
 export * from './schedulers/index.js';
 export { SGD, type SGDOptions } from './sgd.js';
 export { SparseAdam, type SparseAdamOptions } from './sparseAdam.js';
-export {
-  AveragedModel,
-  type AveragedModelOptions,
-  type AverageFunction,
-  getEmaMultiAvgFn,
-  type MultiAverageFunction,
-} from './swa/averagedModel.js';
-export { type UpdateBnOptions, updateBn } from './swa/updateBn.js';

@@ -1,9 +1,9 @@
-import { noGrad } from '../../autograd.js';
-import { tensor } from '../../creation.js';
-import type { DeviceLike } from '../../device.js';
-import { TorchError } from '../../errors.js';
-import { Module } from '../../nn/module.js';
-import type { Tensor } from '../../tensor.js';
+import { noGrad } from '../autograd.js';
+import { tensor } from '../creation.js';
+import type { DeviceLike } from '../device.js';
+import { TorchError } from '../errors.js';
+import { Module } from '../nn/module.js';
+import type { Tensor } from '../tensor.js';
 
 /** The new average of one tensor, from the present average, the model's value, and how many models the average has. */
 export type AverageFunction = (averaged: Tensor, current: Tensor, numAveraged: number) => Tensor;

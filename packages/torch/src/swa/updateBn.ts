@@ -1,9 +1,9 @@
-import { noGrad } from '../../autograd.js';
-import type { DeviceLike } from '../../device.js';
-import { TorchError } from '../../errors.js';
-import { BatchNorm1d, BatchNorm2d, BatchNorm3d } from '../../nn/layers/norm.js';
-import type { Module } from '../../nn/module.js';
-import { Tensor } from '../../tensor.js';
+import { noGrad } from '../autograd.js';
+import type { DeviceLike } from '../device.js';
+import { TorchError } from '../errors.js';
+import { BatchNorm1d, BatchNorm2d, BatchNorm3d } from '../nn/layers/norm.js';
+import type { Module } from '../nn/module.js';
+import { Tensor } from '../tensor.js';
 
 export interface UpdateBnOptions {
   /** Move each batch there first; default: leave it where it is. */

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import * as torch from '../../index.js';
-import * as nn from '../../nn/index.js';
-import { AveragedModel, type AveragedModelOptions, getEmaMultiAvgFn, SGD, updateBn } from '../index.js';
+import * as torch from '../index.js';
+import * as nn from '../nn/index.js';
+import { SGD } from '../optim/index.js';
+import { AveragedModel, type AveragedModelOptions, getEmaMultiAvgFn, updateBn } from './index.js';
 
 type State = Record<string, unknown>;
 const { cases } = JSON.parse(
-  readFileSync(new URL('../../../test/fixtures/optim/averages.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../test/fixtures/optim/averages.json', import.meta.url), 'utf8'),
 ) as {
   cases: { kind: 'mean' | 'buffers' | 'custom'; state: State; updated: State }[];
 };
