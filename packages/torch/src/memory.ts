@@ -27,7 +27,9 @@ function liveBytes(): number {
 const headroom = 64 * 2 ** 20;
 const smallest = 4 * 2 ** 20;
 const largest = 64 * 2 ** 20;
+const spareTensors = 256;
 let floor = 0;
+let tensorFloor = 0;
 /** A level that a full collection could not lower: live data, not garbage. */
 let tolerated = 0;
 let collections = { minor: 0, full: 0 };
@@ -38,7 +40,8 @@ let collections = { minor: 0, full: 0 };
  * (4 to 64 MB): small models then stay in the processor's caches, and large ones are not collected within a step, which
  * would promote their activations. The op path asks for a minor collection (0.1 to 0.4 ms). When bytes stay alive above
  * 1.5 × what the last full collection left + 64 MB, a full one follows, unless the last full one at that level freed
- * next to nothing.
+ * next to nothing. It also follows when handles pile up: a loss that was promoted keeps the nodes of its graph, about
+ * 10 KB that no allocator of ours counts.
  */
 export function relievePressure(): void {
   pressure[0] = 0;
@@ -48,11 +51,14 @@ export function relievePressure(): void {
   const live = liveBytes();
   native.setPressureBytes(Math.min(Math.max(2 * live, smallest), largest));
   if (live < floor) floor = live;
-  if (live <= Math.max(1.5 * floor + headroom, tolerated)) return;
+  const tensors = numbers[0]!;
+  if (tensors < tensorFloor) tensorFloor = tensors;
+  if (live <= Math.max(1.5 * floor + headroom, tolerated) && tensors <= 1.5 * tensorFloor + spareTensors) return;
   collect();
   collections.full += 1;
   const left = liveBytes();
   floor = left;
+  tensorFloor = numbers[0]!;
   if (left > 0.8 * live) tolerated = 1.25 * left;
 }
 
