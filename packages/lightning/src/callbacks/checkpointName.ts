@@ -1,6 +1,6 @@
 import { LightningError } from '../errors.js';
 import { isFormatSpec, pythonFormat } from '../pythonText.js';
-import { nearestNames } from './monitoredMetric.js';
+import { loggedNamesLike } from './monitoredMetric.js';
 
 /** A number that a file name may contain. */
 export interface NameValue {
@@ -88,7 +88,7 @@ export function fillCheckpointTemplate(
 export function unknownKey(template: CheckpointTemplate, key: string, known: readonly string[]): LightningError {
   return new LightningError(
     'CHECKPOINT_NAME_KEY',
-    `The checkpoint file name '${template.text}' uses {${key}}, but no value of that name was logged. ${nearestNames(key, known)}`,
+    `The checkpoint file name '${template.text}' uses {${key}}, but no value of that name was logged. ${loggedNamesLike(key, known)}`,
   );
 }
 

@@ -3,7 +3,7 @@ import { LightningError } from '../errors.js';
 import { stateKeyWith } from '../pythonText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
-import { checkMode, isBetter, type MonitorMode, nearestNames, worstValue } from './monitoredMetric.js';
+import { checkMode, isBetter, loggedNamesLike, type MonitorMode, worstValue } from './monitoredMetric.js';
 
 export interface EarlyStoppingOptions {
   /** The logged metric to watch. */
@@ -128,7 +128,7 @@ export class EarlyStopping extends Callback {
     if (this.isSkipped(trainer) || this.sawMetric || trainer.interrupted) return;
     const message =
       `EarlyStopping waited for '${this.monitor}' until the end of training, but it was never logged. ` +
-      `${nearestNames(this.monitor, Object.keys(trainer.callbackMetrics))} Log it, change monitor, or set strict to false.`;
+      `${loggedNamesLike(this.monitor, Object.keys(trainer.callbackMetrics))} Log it, change monitor, or set strict to false.`;
     if (this.options.strict ?? true) throw new LightningError('MONITOR_MISSING', message);
     if (this.options.verbose) warn('MONITOR_MISSING', message);
   }

@@ -14,7 +14,7 @@ import {
   resolveCheckpointOptions,
 } from './checkpointOptions.js';
 import { checkpointFile, checkpointName, nameValue, type PathStyle } from './checkpointPaths.js';
-import { nearestNames } from './monitoredMetric.js';
+import { loggedNamesLike } from './monitoredMetric.js';
 import { SavedCheckpoints, type SaveMoment } from './savedCheckpoints.js';
 
 /** What a resumed run has to know so that it saves what the uninterrupted one would. */
@@ -259,7 +259,7 @@ export class ModelCheckpoint extends Callback {
     throw new LightningError(
       'MONITOR_MISSING',
       `ModelCheckpoint waited for '${monitor}' until the end of training, but it was never logged. ` +
-        `${nearestNames(monitor, Object.keys(trainer.callbackMetrics))} The last state is saved in ${path}. Log the metric with ` +
+        `${loggedNamesLike(monitor, Object.keys(trainer.callbackMetrics))} The last state is saved in ${path}. Log the metric with ` +
         `this.log('${monitor}', ...), or change monitor.`,
     );
   }
@@ -332,7 +332,7 @@ export class ModelCheckpoint extends Callback {
       if (this.hasValidated && monitor !== null && this.monitoredTensor(trainer) === null) {
         warn(
           'MONITOR_WAITING',
-          `ModelCheckpoint waits for '${monitor}', which validation did not log. ${nearestNames(monitor, known)}`,
+          `ModelCheckpoint waits for '${monitor}', which validation did not log. ${loggedNamesLike(monitor, known)}`,
         );
       }
       return true;

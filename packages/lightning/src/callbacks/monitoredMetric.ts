@@ -1,4 +1,5 @@
 import { LightningError } from '../errors.js';
+import { editDistance } from '../nearestNames.js';
 
 /** Whether a smaller (`min`) or a larger (`max`) value of the monitored metric is better. */
 export type MonitorMode = 'min' | 'max';
@@ -23,24 +24,10 @@ export function worstValue(mode: MonitorMode): number {
 }
 
 /** A sentence that lists the names most like `name`, or says that there are none. */
-export function nearestNames(name: string, known: readonly string[]): string {
+export function loggedNamesLike(name: string, known: readonly string[]): string {
   if (known.length === 0) return 'Nothing has been logged yet.';
   const ranked = [...known].sort((a, b) => editDistance(name, a) - editDistance(name, b) || (a < b ? -1 : 1));
   const shown = ranked.slice(0, 8).map((candidate) => `'${candidate}'`);
   const rest = ranked.length > 8 ? ` and ${ranked.length - 8} more` : '';
   return `Logged so far: ${shown.join(', ')}${rest}.`;
-}
-
-/** How many letters must be put in, taken out or exchanged to make `a` into `b` (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const exchange = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(exchange, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
