@@ -5,6 +5,10 @@ export const visionErrorCodes = {
   DOWNLOAD_FAILED: 'A file could not be downloaded from any of its mirrors.',
   CHECKSUM_MISMATCH: 'A downloaded file is not the one that was expected.',
   INDEX_OUT_OF_RANGE: 'A sample was asked for that the dataset does not have.',
+  MODEL_UNKNOWN: 'A model was asked for by a name that no model has.',
+  WEIGHTS_UNKNOWN: 'Published weights were asked for that are not known for the model.',
+  WEIGHTS_MISSING: 'A file of weights is not where it is looked for.',
+  WEIGHTS_INVALID: 'A state dict is not one of the kind of model it was given to.',
   OPTION_INVALID: 'An option has a value outside what it accepts.',
   IMAGE_INVALID: 'A transform was given a tensor whose shape or type it cannot use.',
 } as const satisfies Record<string, string>;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EncodedTensor, expectSameBits, readFixture, torchErrorOf } from '../../test/encodedTensor.js';
 import * as torch from '../index.js';
-import { init } from './index.js';
+import { init, Linear, skipInit } from './index.js';
 
 const { initialisers, gains } = readFixture<{
   initialisers: { name: string; shape: number[]; options: Record<string, unknown>; result: EncodedTensor }[];
@@ -53,4 +53,17 @@ describe('initialisers', () => {
     expect(torchErrorOf(() => init.xavierNormal_(torch.empty([]))).code).toBe('SHAPE_MISMATCH');
     expect(torchErrorOf(() => init.calculateGain('swish' as 'relu')).message).toContain("'swish'");
   });
+});
+
+it('a module built inside skipInit draws no random numbers, and skipping ends with the block', () => {
+  torch.manualSeed(3);
+  const first = new Linear(4, 4);
+  torch.manualSeed(3);
+  skipInit(() => new Linear(64, 64));
+  expect(() =>
+    skipInit(() => {
+      throw new Error('stop');
+    }),
+  ).toThrow('stop');
+  expect(new Linear(4, 4).weight.equal(first.weight)).toBe(true);
 });

@@ -62,15 +62,34 @@ interface Draw {
   generator?: Generator;
 }
 
+let isSkipped = false;
+
+/**
+ * Builds modules without first weights: what the functions of this file would fill keeps the memory it was given, and no
+ * random number is drawn. For models whose weights are loaded right after; saves the time and touches no memory.
+ */
+export function skipInit<T>(build: () => T): T {
+  const before = isSkipped;
+  isSkipped = true;
+  try {
+    return build();
+  } finally {
+    isSkipped = before;
+  }
+}
+
+/** Every function of this file writes through here. */
+const fill = (tensor: Tensor, write: () => Tensor): Tensor => (isSkipped ? tensor : noGrad(write));
+
 /** Fills with U(from, to). */
 export const uniform_ = (tensor: Tensor, from = 0, to = 1, options: Draw = {}): Tensor =>
-  noGrad(() => tensor.uniform_(from, to, options));
+  fill(tensor, () => tensor.uniform_(from, to, options));
 /** Fills with N(mean, std²). */
 export const normal_ = (tensor: Tensor, mean = 0, std = 1, options: Draw = {}): Tensor =>
-  noGrad(() => tensor.normal_(mean, std, options));
-export const constant_ = (tensor: Tensor, value: number): Tensor => noGrad(() => tensor.fill_(value));
-export const zeros_ = (tensor: Tensor): Tensor => noGrad(() => tensor.zero_());
-export const ones_ = (tensor: Tensor): Tensor => noGrad(() => tensor.fill_(1));
+  fill(tensor, () => tensor.normal_(mean, std, options));
+export const constant_ = (tensor: Tensor, value: number): Tensor => fill(tensor, () => tensor.fill_(value));
+export const zeros_ = (tensor: Tensor): Tensor => fill(tensor, () => tensor.zero_());
+export const ones_ = (tensor: Tensor): Tensor => fill(tensor, () => tensor.fill_(1));
 
 export interface KaimingOptions extends Draw {
   /** Negative slope of the following leaky ReLU; default 0. */
@@ -139,7 +158,7 @@ export function truncNormal_(
           .item()) /
         2) -
     1;
-  return noGrad(() =>
+  return fill(tensor, () =>
     tensor
       .uniform_(erf((a - mean) / std), erf((b - mean) / std), draw)
       .erfinv_()
@@ -157,7 +176,7 @@ export function orthogonal_(tensor: Tensor, { gain = 1, generator }: XavierOptio
   if (tensor.numel() === 0) return tensor;
   const rows = shape[0]!;
   const columns = tensor.numel() / rows;
-  return noGrad(() => {
+  return fill(tensor, () => {
     const normal = empty([rows, columns], { dtype: tensor.dtype, device: tensor.device }).normal_(
       0,
       1,
@@ -176,7 +195,7 @@ export function eye_(tensor: Tensor): Tensor {
   const { shape } = tensor;
   if (shape.length !== 2)
     throw new TorchError('SHAPE_MISMATCH', `eye_ needs two dimensions, got [${shape.join(', ')}]`);
-  return noGrad(() => tensor.copy_(eye(shape[0]!, shape[1]!, { dtype: tensor.dtype, device: tensor.device })));
+  return fill(tensor, () => tensor.copy_(eye(shape[0]!, shape[1]!, { dtype: tensor.dtype, device: tensor.device })));
 }
 
 /** Fills a convolution's weight [out, in, …kernel] so that it passes as many channels through as it can, in each of `groups`. */
@@ -188,7 +207,7 @@ export function dirac_(tensor: Tensor, groups = 1): Tensor {
     throw new TorchError('ARGUMENT_RANGE', `the first dimension (${shape[0]}) must be divisible by groups (${groups})`);
   const perGroup = shape[0]! / groups;
   const centre = shape.slice(2).map((size) => Math.floor(size / 2));
-  return noGrad(() => {
+  return fill(tensor, () => {
     tensor.zero_();
     for (let group = 0; group < groups; group++)
       for (let i = 0; i < Math.min(perGroup, shape[1]!); i++) tensor.setAt([group * perGroup + i, i, ...centre], 1);
@@ -207,7 +226,7 @@ export function sparse_(
     throw new TorchError('SHAPE_MISMATCH', `sparse_ needs two dimensions, got [${shape.join(', ')}]`);
   const [rows, columns] = shape as [number, number];
   const draw = generator ? { generator } : {};
-  return noGrad(() => {
+  return fill(tensor, () => {
     tensor.normal_(0, std, draw);
     for (let column = 0; column < columns; column++) {
       const chosen = randperm(rows, draw).narrow(0, 0, Math.ceil(sparsity * rows));

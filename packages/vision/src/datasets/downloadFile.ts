@@ -6,7 +6,9 @@ import { VisionError } from '../errors.js';
 
 export interface DownloadOptions {
   /** The file's MD5 checksum, in hexadecimal. It guards against damage, not against an attacker. */
-  md5: string;
+  md5?: string;
+  /** The file's SHA-256 checksum in hexadecimal, or its first digits. */
+  sha256?: string;
   /** Tries at each address; a try goes on where the last one stopped. Default 3. */
   attempts?: number;
   /** Gives up a connection that is silent for so many milliseconds; default 30,000. */
@@ -34,15 +36,15 @@ export async function downloadFile(urls: readonly string[], path: string, option
         if (error instanceof HttpError && error.isFinal) break;
         continue;
       }
-      const md5 = await md5Of(part);
-      if (md5 === options.md5) {
+      const difference = await differenceOf(part, options);
+      if (difference === null) {
         await rename(part, path);
         return;
       }
       await rm(part);
       mismatch = new VisionError(
         'CHECKSUM_MISMATCH',
-        `${url} has the MD5 checksum ${md5}, not ${options.md5}; it was not kept. Try again, or get the file elsewhere and put it at ${path}.`,
+        `${url} has the ${difference}; it was not kept. Try again, or get the file elsewhere and put it at ${path}.`,
       );
     }
   }
@@ -120,10 +122,18 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-async function md5Of(path: string): Promise<string> {
-  const hash = createHash('md5');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
+/** Says how a file differs from its checksums; null when it does not. */
+async function differenceOf(path: string, { md5, sha256 }: DownloadOptions): Promise<string | null> {
+  const wanted = { md5, sha256 };
+  for (const algorithm of ['md5', 'sha256'] as const) {
+    const expected = wanted[algorithm]?.toLowerCase();
+    if (expected === undefined) continue;
+    const hash = createHash(algorithm);
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    const found = hash.digest('hex');
+    if (!found.startsWith(expected)) return `${algorithm.toUpperCase()} checksum ${found}, not ${expected}`;
+  }
+  return null;
 }
 
 function reasonOf(error: unknown): string {
