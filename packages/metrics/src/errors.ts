@@ -5,6 +5,7 @@ export const metricErrorCodes = {
   SHAPE_MISMATCH: 'Predictions and targets do not have shapes that belong together.',
   DTYPE_INVALID: 'A tensor has a type the metric cannot use.',
   LABEL_OUT_OF_RANGE: 'A label is negative or not below the number of classes.',
+  NO_DATA: 'A metric that keeps its inputs was asked for its value before any came.',
   VALUE_NAN: 'A value is NaN and the metric was told to refuse that.',
   STATE_NAME: 'A metric declares a state under a name that is taken or not a name.',
   COLLECTION_NAME: 'A collection has two metrics of one name, or an entry that is no metric.',

@@ -12,6 +12,7 @@ export * from './classification/accuracy.js';
 export { classificationReport, type ReportOptions } from './classification/classificationReport.js';
 export * from './classification/confusionMatrix.js';
 export * from './classification/fBeta.js';
+export * from './classification/hammingDistance.js';
 export type {
   Average,
   BinaryOptions,

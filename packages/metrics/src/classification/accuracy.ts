@@ -1,80 +1,50 @@
 import type { Tensor } from '@lightning-ts/torch';
-import {
-  type BinaryOptions,
-  chooseByTask,
-  type MulticlassOptions,
-  type MultilabelOptions,
-  type TaskOptions,
-} from './options.js';
+import { RecipeMetric, valueOf } from '../recipe.js';
+import type { BinaryOptions, MulticlassOptions, MultilabelOptions } from './options.js';
 import { accuracyFormula } from './reduceScores.js';
-import { ScoreMetric, scoreOf } from './scoreMetric.js';
-import { binaryCounter, multiclassCounter, multilabelCounter } from './statScores.js';
+import { scoreRecipes } from './scoreRecipe.js';
+import { taskFunction, taskMetric } from './taskMetric.js';
+
+const recipes = scoreRecipes('Accuracy', accuracyFormula);
 
 /** The share of predictions that are right. Of two classes. */
-export class BinaryAccuracy extends ScoreMetric {
+export class BinaryAccuracy extends RecipeMetric<Tensor> {
   constructor(options: BinaryOptions = {}) {
-    super(binaryCounter('BinaryAccuracy', options), accuracyFormula);
+    super(recipes.binary(options));
   }
 }
 
 /** The share of predictions that are right. Of many classes; `average` defaults to `macro`. */
-export class MulticlassAccuracy extends ScoreMetric {
+export class MulticlassAccuracy extends RecipeMetric<Tensor> {
   constructor(options: MulticlassOptions) {
-    super(multiclassCounter('MulticlassAccuracy', options), accuracyFormula);
+    super(recipes.multiclass(options));
   }
 }
 
 /** The share of predictions that are right. Of any number of labels; `average` defaults to `macro`. */
-export class MultilabelAccuracy extends ScoreMetric {
+export class MultilabelAccuracy extends RecipeMetric<Tensor> {
   constructor(options: MultilabelOptions) {
-    super(multilabelCounter('MultilabelAccuracy', options), accuracyFormula);
+    super(recipes.multilabel(options));
   }
 }
 
-/** Any of the three metrics above. */
+/** The share of predictions that are right. Makes the metric for a task, whose `average` defaults to `micro`. */
+export const Accuracy = taskMetric('Accuracy', {
+  binary: BinaryAccuracy,
+  multiclass: MulticlassAccuracy,
+  multilabel: MultilabelAccuracy,
+});
 export type Accuracy = BinaryAccuracy | MulticlassAccuracy | MultilabelAccuracy;
 
-interface AccuracyConstructor {
-  new (options: TaskOptions & { task: 'binary' }): BinaryAccuracy;
-  new (options: TaskOptions & { task: 'multiclass' }): MulticlassAccuracy;
-  new (options: TaskOptions & { task: 'multilabel' }): MultilabelAccuracy;
-  new (options: TaskOptions): Accuracy;
-}
-
-/**
- * The share of predictions that are right. Makes the metric for a task, whose `average` defaults to `micro`:
- * `new Accuracy({ task: 'multiclass', numClasses: 10 })`.
- *
- * @throws MetricError TASK_MISSING, OPTION_INVALID
- */
-export const Accuracy = function Accuracy(options: TaskOptions): Accuracy {
-  return chooseByTask<Accuracy>('Accuracy', options, {
-    binary: (given) => new BinaryAccuracy(given),
-    multiclass: (given) => new MulticlassAccuracy(given),
-    multilabel: (given) => new MultilabelAccuracy(given),
-  });
-} as unknown as AccuracyConstructor;
-
-/** Accuracy of one batch of two classes. */
-export function binaryAccuracy(preds: Tensor, target: Tensor, options: BinaryOptions = {}): Tensor {
-  return scoreOf(binaryCounter('binaryAccuracy', options), accuracyFormula, preds, target);
-}
-
-/** Accuracy of one batch of many classes; `average` defaults to `macro`. */
-export function multiclassAccuracy(preds: Tensor, target: Tensor, options: MulticlassOptions): Tensor {
-  return scoreOf(multiclassCounter('multiclassAccuracy', options), accuracyFormula, preds, target);
-}
-
-/** Accuracy of one batch of labels; `average` defaults to `macro`. */
-export function multilabelAccuracy(preds: Tensor, target: Tensor, options: MultilabelOptions): Tensor {
-  return scoreOf(multilabelCounter('multilabelAccuracy', options), accuracyFormula, preds, target);
-}
-
-/** Accuracy of one batch, by task; `average` defaults to `micro`. */
-export function accuracy(preds: Tensor, target: Tensor, options: TaskOptions): Tensor {
-  return chooseByTask('accuracy', options, {
-    binary: (given) => binaryAccuracy(preds, target, given),
-    multiclass: (given) => multiclassAccuracy(preds, target, given),
-    multilabel: (given) => multilabelAccuracy(preds, target, given),
-  });
-}
+export const binaryAccuracy = (preds: Tensor, target: Tensor, options?: BinaryOptions): Tensor =>
+  valueOf(recipes.binary(options), preds, target);
+export const multiclassAccuracy = (preds: Tensor, target: Tensor, options: MulticlassOptions): Tensor =>
+  valueOf(recipes.multiclass(options), preds, target);
+export const multilabelAccuracy = (preds: Tensor, target: Tensor, options: MultilabelOptions): Tensor =>
+  valueOf(recipes.multilabel(options), preds, target);
+/** The value of one batch, by task; `average` defaults to `micro`. */
+export const accuracy = taskFunction('accuracy', {
+  binary: binaryAccuracy,
+  multiclass: multiclassAccuracy,
+  multilabel: multilabelAccuracy,
+});

@@ -91,8 +91,9 @@ export function chooseByTask<T>(
     multiclass(options: MulticlassOptions): T;
     multilabel(options: MultilabelOptions): T;
   },
+  defaultAverage: Average = 'micro',
 ): T {
-  const { task, threshold, numClasses, numLabels, average = 'micro', topK, ...common } = options ?? {};
+  const { task, threshold, numClasses, numLabels, average = defaultAverage, topK, ...common } = options ?? {};
   switch (task) {
     case 'binary':
       return make.binary({ ...common, threshold });

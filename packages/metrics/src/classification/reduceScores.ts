@@ -47,6 +47,9 @@ function ratio(part: Tensor, whole: Tensor): Tensor {
 export const accuracyFormula: ScoreFormula = (scores, task) =>
   task === 'multiclass' ? ratio(scores.tp, scores.support) : ratio(scores.tp.add(scores.tn), scores.total);
 
+/** The share of predictions that are wrong. */
+export const hammingFormula: ScoreFormula = (scores, task) => accuracyFormula(scores, task).rsub(1);
+
 /** The share of positive predictions that are right. */
 export const precisionFormula: ScoreFormula = ({ tp, predicted }) => ratio(tp, predicted);
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Average, averaged, countsByClass, type Score } from '../../test/slowScores.js';
 import type { MetricError } from '../errors.js';
+import type { RecipeMetric } from '../recipe.js';
 import {
   Accuracy,
   accuracy,
@@ -14,7 +15,6 @@ import {
 import { BinaryF1Score, F1Score, FBetaScore, f1Score, MulticlassFBetaScore, MultilabelFBetaScore } from './fBeta.js';
 import { BinaryPrecision, MulticlassPrecision, MultilabelPrecision, Precision } from './precision.js';
 import { BinaryRecall, MulticlassRecall, MultilabelRecall, Recall } from './recall.js';
-import type { ScoreMetric } from './scoreMetric.js';
 import { BinarySpecificity, MulticlassSpecificity, MultilabelSpecificity } from './specificity.js';
 
 const labels = (values: readonly number[]): Tensor => tensor([...values], { dtype: 'int64' });
@@ -48,7 +48,7 @@ const multiclassCase = fc.constantFrom(2, 3, 10, 40).chain((classes) =>
     average: averages,
   }),
 );
-const multiclassMetrics: [Score, (options: { numClasses: number; average: Average }) => ScoreMetric][] = [
+const multiclassMetrics: [Score, (options: { numClasses: number; average: Average }) => RecipeMetric<Tensor>][] = [
   ['accuracy', (options) => new MulticlassAccuracy(options)],
   ['precision', (options) => new MulticlassPrecision(options)],
   ['recall', (options) => new MulticlassRecall(options)],
@@ -56,7 +56,7 @@ const multiclassMetrics: [Score, (options: { numClasses: number; average: Averag
   [{ beta: 1 }, (options) => new MulticlassFBetaScore(options)],
   [{ beta: 0.5 }, (options) => new MulticlassFBetaScore({ ...options, beta: 0.5 })],
 ];
-const multilabelMetrics: [Score, (options: { numLabels: number; average: Average }) => ScoreMetric][] = [
+const multilabelMetrics: [Score, (options: { numLabels: number; average: Average }) => RecipeMetric<Tensor>][] = [
   ['accuracy', (options) => new MultilabelAccuracy(options)],
   ['precision', (options) => new MultilabelPrecision(options)],
   ['recall', (options) => new MultilabelRecall(options)],
@@ -138,7 +138,7 @@ describe('multiclass scores', () => {
 });
 
 describe('binary scores', () => {
-  const makers: [Score, () => ScoreMetric][] = [
+  const makers: [Score, () => RecipeMetric<Tensor>][] = [
     ['accuracy', () => new BinaryAccuracy()],
     ['precision', () => new BinaryPrecision()],
     ['recall', () => new BinaryRecall()],

@@ -1,0 +1,50 @@
+import type { Tensor } from '@lightning-ts/torch';
+import { RecipeMetric, valueOf } from '../recipe.js';
+import type { BinaryOptions, MulticlassOptions, MultilabelOptions } from './options.js';
+import { hammingFormula } from './reduceScores.js';
+import { scoreRecipes } from './scoreRecipe.js';
+import { taskFunction, taskMetric } from './taskMetric.js';
+
+const recipes = scoreRecipes('HammingDistance', hammingFormula, false);
+
+/** The share of predictions that are wrong. Of two classes. */
+export class BinaryHammingDistance extends RecipeMetric<Tensor> {
+  constructor(options: BinaryOptions = {}) {
+    super(recipes.binary(options));
+  }
+}
+
+/** The share of predictions that are wrong. Of many classes; `average` defaults to `macro`. */
+export class MulticlassHammingDistance extends RecipeMetric<Tensor> {
+  constructor(options: MulticlassOptions) {
+    super(recipes.multiclass(options));
+  }
+}
+
+/** The share of predictions that are wrong. Of any number of labels; `average` defaults to `macro`. */
+export class MultilabelHammingDistance extends RecipeMetric<Tensor> {
+  constructor(options: MultilabelOptions) {
+    super(recipes.multilabel(options));
+  }
+}
+
+/** The share of predictions that are wrong. Makes the metric for a task, whose `average` defaults to `micro`. */
+export const HammingDistance = taskMetric('HammingDistance', {
+  binary: BinaryHammingDistance,
+  multiclass: MulticlassHammingDistance,
+  multilabel: MultilabelHammingDistance,
+});
+export type HammingDistance = BinaryHammingDistance | MulticlassHammingDistance | MultilabelHammingDistance;
+
+export const binaryHammingDistance = (preds: Tensor, target: Tensor, options?: BinaryOptions): Tensor =>
+  valueOf(recipes.binary(options), preds, target);
+export const multiclassHammingDistance = (preds: Tensor, target: Tensor, options: MulticlassOptions): Tensor =>
+  valueOf(recipes.multiclass(options), preds, target);
+export const multilabelHammingDistance = (preds: Tensor, target: Tensor, options: MultilabelOptions): Tensor =>
+  valueOf(recipes.multilabel(options), preds, target);
+/** The value of one batch, by task; `average` defaults to `micro`. */
+export const hammingDistance = taskFunction('hammingDistance', {
+  binary: binaryHammingDistance,
+  multiclass: multiclassHammingDistance,
+  multilabel: multilabelHammingDistance,
+});
