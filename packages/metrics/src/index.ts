@@ -9,10 +9,29 @@ export {
   SumMetric,
 } from './aggregation.js';
 export * from './classification/accuracy.js';
+export * from './classification/auroc.js';
+export * from './classification/averagePrecision.js';
+export * from './classification/calibrationError.js';
 export { classificationReport, type ReportOptions } from './classification/classificationReport.js';
-export * from './classification/confusionMatrix.js';
+export * from './classification/cohenKappa.js';
+export {
+  BinaryConfusionMatrix,
+  binaryConfusionMatrix,
+  ConfusionMatrix,
+  confusionMatrix,
+  MulticlassConfusionMatrix,
+  type MulticlassMatrixOptions,
+  MultilabelConfusionMatrix,
+  multiclassConfusionMatrix,
+  multilabelConfusionMatrix,
+  type Normalize,
+} from './classification/confusionMatrix.js';
+export * from './classification/exactMatch.js';
 export * from './classification/fBeta.js';
 export * from './classification/hammingDistance.js';
+export * from './classification/hingeLoss.js';
+export * from './classification/jaccardIndex.js';
+export * from './classification/matthewsCorrCoef.js';
 export type {
   Average,
   BinaryOptions,
@@ -22,7 +41,10 @@ export type {
   TaskOptions,
 } from './classification/options.js';
 export * from './classification/precision.js';
+export * from './classification/precisionRecallCurve.js';
+export type { Curve, CurveOptions, Thresholds } from './classification/rankedScores.js';
 export * from './classification/recall.js';
+export * from './classification/roc.js';
 export * from './classification/specificity.js';
 export { MetricError, type MetricErrorCode, metricErrorCodes } from './errors.js';
 export { Metric, type MetricStates, type StateOptions } from './metric.js';

@@ -1,16 +1,16 @@
 import { type Tensor, zeros } from '@lightning-ts/torch';
 import { MetricError } from '../errors.js';
-import { Metric } from '../metric.js';
+import { type Recipe, RecipeMetric, valueOf } from '../recipe.js';
 import { countLabels, countPairs, multiclassLabels } from './inputs.js';
 import {
   type BinaryOptions,
   type CommonOptions,
   checkCount,
-  chooseByTask,
   type MultilabelOptions,
   type TaskOptions,
 } from './options.js';
 import { binaryCounter, multilabelCounter, type StatCounter } from './statScores.js';
+import { taskFunction, taskMetric } from './taskMetric.js';
 
 /** What a confusion matrix is divided by: nothing, its rows (targets), its columns (predictions), or everything. */
 export type Normalize = 'none' | 'true' | 'pred' | 'all';
@@ -20,132 +20,127 @@ interface NormalizeOption {
   readonly normalize?: Normalize | null;
 }
 
-type MatrixCounter = Pick<StatCounter, 'key' | 'zero' | 'count'>;
-
-abstract class CountedMatrix extends Metric {
-  declare protected counts: Tensor;
-  private readonly normalize: Normalize;
-
-  constructor(
-    owner: string,
-    private readonly counter: MatrixCounter,
-    private readonly shape: readonly number[],
-    normalize: Normalize | null = 'none',
-  ) {
-    super();
-    this.normalize = checkedNormalize(normalize, owner);
-    this.addState('counts', counter.zero(), { distReduceFx: 'sum' });
-  }
-
-  override get computeGroupKey(): string {
-    return this.counter.key;
-  }
-
-  /**
-   * @param preds labels or scores, as the task takes them
-   * @param target labels
-   */
-  update(preds: Tensor, target: Tensor): void {
-    this.counts = this.counts.add(this.counter.count(preds, target));
-  }
-
-  compute(): Tensor {
-    return normalized(this.counts.view([...this.shape]), this.normalize);
-  }
-}
-
-/** How often each target met each prediction, of two classes: `[2, 2]`, rows are targets. */
-export class BinaryConfusionMatrix extends CountedMatrix {
-  constructor({ normalize, ...options }: BinaryOptions & NormalizeOption = {}) {
-    super('BinaryConfusionMatrix', binaryCounter('BinaryConfusionMatrix', options), [2, 2], normalize);
-  }
-}
-
-/** How often each target met each prediction: `[numClasses, numClasses]`, rows are targets, columns predictions. */
-export class MulticlassConfusionMatrix extends CountedMatrix {
-  constructor({ normalize, ...options }: MulticlassMatrixOptions) {
-    const { numClasses } = options;
-    super('MulticlassConfusionMatrix', multiclassMatrixCounter(options), [numClasses, numClasses], normalize);
-  }
-}
-
-/** One `[2, 2]` matrix for each label: `[numLabels, 2, 2]`. */
-export class MultilabelConfusionMatrix extends CountedMatrix {
-  constructor({ normalize, ...options }: MultilabelOptions & NormalizeOption) {
-    super(
-      'MultilabelConfusionMatrix',
-      multilabelCounter('MultilabelConfusionMatrix', options),
-      [options.numLabels, 2, 2],
-      normalize,
-    );
-  }
-}
-
-export interface MulticlassMatrixOptions extends CommonOptions, NormalizeOption {
+export interface MulticlassMatrixOptions extends CommonOptions {
   readonly numClasses: number;
 }
 
-/** Any of the three matrices. */
-export type ConfusionMatrix = BinaryConfusionMatrix | MulticlassConfusionMatrix | MultilabelConfusionMatrix;
-
-/**
- * Makes the confusion matrix for a task: `new ConfusionMatrix({ task: 'multiclass', numClasses: 10 })`.
- *
- * @throws MetricError TASK_MISSING, OPTION_INVALID
- */
-export const ConfusionMatrix = function ConfusionMatrix({
-  normalize,
-  ...options
-}: TaskOptions & NormalizeOption): ConfusionMatrix {
-  return chooseByTask<ConfusionMatrix>('ConfusionMatrix', options, {
-    binary: (given) => new BinaryConfusionMatrix({ ...given, normalize }),
-    multiclass: ({ numClasses, ignoreIndex, validateArgs }) =>
-      new MulticlassConfusionMatrix({ numClasses, ignoreIndex, validateArgs, normalize }),
-    multilabel: (given) => new MultilabelConfusionMatrix({ ...given, normalize }),
-  });
-} as unknown as new (
-  options: TaskOptions & NormalizeOption,
-) => ConfusionMatrix;
-
-/** The confusion matrix of one batch, by task; rows are targets. */
-export function confusionMatrix(
-  preds: Tensor,
-  target: Tensor,
-  { normalize, ...options }: TaskOptions & NormalizeOption,
-): Tensor {
-  const checked = checkedNormalize(normalize, 'confusionMatrix');
-  return chooseByTask('confusionMatrix', options, {
-    binary: (given) => matrixOf(binaryCounter('confusionMatrix', given), preds, target, [2, 2], checked),
-    multiclass: (given) =>
-      matrixOf(multiclassMatrixCounter(given), preds, target, [given.numClasses, given.numClasses], checked),
-    multilabel: (given) =>
-      matrixOf(multilabelCounter('confusionMatrix', given), preds, target, [given.numLabels, 2, 2], checked),
-  });
-}
-
-function matrixOf(
-  counter: MatrixCounter,
-  preds: Tensor,
-  target: Tensor,
+/** Counts a matrix of targets against predictions, and gives what `value` makes of it. */
+const matrixRecipe = <Value>(
+  counter: Pick<StatCounter, 'key' | 'zero' | 'count'>,
   shape: number[],
-  normalize: Normalize,
-): Tensor {
-  return normalized(counter.count(preds, target).view(shape), normalize);
-}
+  value: (matrix: Tensor) => Value,
+  higherIsBetter: boolean | null,
+): Recipe<Value> => ({
+  key: counter.key,
+  higherIsBetter,
+  states: [{ name: 'counts', zero: counter.zero }],
+  count: (preds, target) => [counter.count(preds, target)],
+  value: ([counts]) => value(counts!.view(shape)),
+});
 
-function multiclassMatrixCounter(options: CommonOptions & { readonly numClasses: number }): MatrixCounter {
+/** The recipe of a metric over the [2, 2] matrix of two classes. */
+export const binaryMatrix = <Value>(
+  owner: string,
+  options: BinaryOptions,
+  value: (matrix: Tensor) => Value,
+  higherIsBetter: boolean | null = null,
+): Recipe<Value> => matrixRecipe(binaryCounter(owner, options), [2, 2], value, higherIsBetter);
+
+/** The recipe of a metric over the [numClasses, numClasses] matrix of many classes. */
+export function multiclassMatrix<Value>(
+  owner: string,
+  options: MulticlassMatrixOptions,
+  value: (matrix: Tensor) => Value,
+  higherIsBetter: boolean | null = null,
+): Recipe<Value> {
   const { numClasses, ignoreIndex = null, validateArgs = true } = options;
-  checkCount('numClasses', numClasses, 2, 'MulticlassConfusionMatrix');
-  return {
+  checkCount('numClasses', numClasses, 2, owner);
+  const counter = {
     key: `matrix:${numClasses}:${ignoreIndex}`,
     zero: () => zeros([numClasses * numClasses], { dtype: 'int64' }),
-    count(preds, target) {
+    count(preds: Tensor, target: Tensor) {
       const pair = multiclassLabels(preds, target, numClasses, 1, ignoreIndex);
       if (validateArgs && !preds.isFloatingPoint()) countLabels(pair.preds, numClasses, 'preds');
       return countPairs(pair, numClasses);
     },
   };
+  return matrixRecipe(counter, [numClasses, numClasses], value, higherIsBetter);
 }
+
+/** The recipe of a metric over the [numLabels, 2, 2] matrices of any number of labels. */
+export const multilabelMatrix = <Value>(
+  owner: string,
+  options: MultilabelOptions,
+  value: (matrix: Tensor) => Value,
+  higherIsBetter: boolean | null = null,
+): Recipe<Value> => matrixRecipe(multilabelCounter(owner, options), [options.numLabels, 2, 2], value, higherIsBetter);
+
+const normalizing = (owner: string, normalize: Normalize | null | undefined) => {
+  const checked = checkedNormalize(normalize, owner);
+  return (matrix: Tensor) => normalized(matrix, checked);
+};
+const binary = ({ normalize, ...options }: BinaryOptions & NormalizeOption = {}) =>
+  binaryMatrix('BinaryConfusionMatrix', options, normalizing('BinaryConfusionMatrix', normalize));
+const multiclass = ({ normalize, ...options }: MulticlassMatrixOptions & NormalizeOption) =>
+  multiclassMatrix('MulticlassConfusionMatrix', options, normalizing('MulticlassConfusionMatrix', normalize));
+const multilabel = ({ normalize, ...options }: MultilabelOptions & NormalizeOption) =>
+  multilabelMatrix('MultilabelConfusionMatrix', options, normalizing('MultilabelConfusionMatrix', normalize));
+
+/** How often each target met each prediction, of two classes: `[2, 2]`, rows are targets. */
+export class BinaryConfusionMatrix extends RecipeMetric<Tensor> {
+  constructor(options: BinaryOptions & NormalizeOption = {}) {
+    super(binary(options));
+  }
+}
+
+/** How often each target met each prediction: `[numClasses, numClasses]`, rows are targets, columns predictions. */
+export class MulticlassConfusionMatrix extends RecipeMetric<Tensor> {
+  constructor(options: MulticlassMatrixOptions & NormalizeOption) {
+    super(multiclass(options));
+  }
+}
+
+/** One `[2, 2]` matrix for each label: `[numLabels, 2, 2]`. */
+export class MultilabelConfusionMatrix extends RecipeMetric<Tensor> {
+  constructor(options: MultilabelOptions & NormalizeOption) {
+    super(multilabel(options));
+  }
+}
+
+/** Makes the confusion matrix for a task: `new ConfusionMatrix({ task: 'multiclass', numClasses: 10 })`. */
+export const ConfusionMatrix = taskMetric<
+  BinaryConfusionMatrix,
+  MulticlassConfusionMatrix,
+  MultilabelConfusionMatrix,
+  TaskOptions & NormalizeOption
+>('ConfusionMatrix', {
+  binary: BinaryConfusionMatrix,
+  multiclass: MulticlassConfusionMatrix,
+  multilabel: MultilabelConfusionMatrix,
+});
+export type ConfusionMatrix = BinaryConfusionMatrix | MulticlassConfusionMatrix | MultilabelConfusionMatrix;
+
+export const binaryConfusionMatrix = (
+  preds: Tensor,
+  target: Tensor,
+  options?: BinaryOptions & NormalizeOption,
+): Tensor => valueOf(binary(options), preds, target);
+export const multiclassConfusionMatrix = (
+  preds: Tensor,
+  target: Tensor,
+  options: MulticlassMatrixOptions & NormalizeOption,
+): Tensor => valueOf(multiclass(options), preds, target);
+export const multilabelConfusionMatrix = (
+  preds: Tensor,
+  target: Tensor,
+  options: MultilabelOptions & NormalizeOption,
+): Tensor => valueOf(multilabel(options), preds, target);
+/** The confusion matrix of one batch, by task; rows are targets. */
+export const confusionMatrix = taskFunction<Tensor, TaskOptions & NormalizeOption>('confusionMatrix', {
+  binary: binaryConfusionMatrix,
+  multiclass: multiclassConfusionMatrix,
+  multilabel: multilabelConfusionMatrix,
+});
 
 function normalized(matrix: Tensor, normalize: Normalize): Tensor {
   if (normalize === 'none') return matrix;

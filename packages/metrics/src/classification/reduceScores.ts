@@ -1,6 +1,6 @@
 import type { Tensor } from '@lightning-ts/torch';
-import type { Average, Task } from './options.js';
-import { StatScores } from './statScores.js';
+import type { Task } from './options.js';
+import { type StatCounter, StatScores } from './statScores.js';
 
 /** A formula over the scores: of their sums (`micro`, binary), or of each class. */
 export type ScoreFormula = (scores: StatScores, task: Task) => Tensor;
@@ -9,22 +9,26 @@ export type ScoreFormula = (scores: StatScores, task: Task) => Tensor;
  * One value from the scores of all classes, float32.
  *
  * - `micro`: the formula over the sums of the scores
- * - `macro`: the mean over the classes that occur, as target or as prediction; multilabel takes all labels
+ * - `macro`: the mean over the classes that occur, as target or as prediction (with `topK` only as target); multilabel
+ *   takes all labels
  * - `weighted`: the mean over classes, weighted by how often each is the target
  * - `none`: one value for each class
  */
-export function reduceScores(scores: StatScores, task: Task, average: Average, formula: ScoreFormula): Tensor {
-  const value = reduced(scores, task, average, formula);
+export function reduceScores(scores: StatScores, counted: CountedAs, formula: ScoreFormula): Tensor {
+  const value = reduced(scores, counted, formula);
   return value.dtype === 'float64' ? value.float() : value;
 }
 
-function reduced(scores: StatScores, task: Task, average: Average, formula: ScoreFormula): Tensor {
+type CountedAs = Pick<StatCounter, 'task' | 'average' | 'topK'>;
+
+function reduced(scores: StatScores, { task, average, topK = 1 }: CountedAs, formula: ScoreFormula): Tensor {
   if (task === 'binary') return formula(scores, task);
   if (average === 'micro') return formula(summed(scores), task);
   const values = formula(scores, task);
   if (average === 'none') return values;
   if (average === 'macro' && task === 'multilabel') return values.mean();
-  const weights = average === 'weighted' ? scores.support : scores.support.add(scores.predicted).ne(0);
+  const seen = topK === 1 ? scores.support.add(scores.predicted) : scores.support;
+  const weights = average === 'weighted' ? scores.support : seen.ne(0);
   return ratio(values.mul(weights).sum(), weights.sum());
 }
 

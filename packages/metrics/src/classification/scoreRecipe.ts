@@ -11,7 +11,7 @@ function scoreRecipe(counter: StatCounter, formula: ScoreFormula, higherIsBetter
     higherIsBetter,
     states: [{ name: 'counts', zero: counter.zero }],
     count: (preds, target) => [counter.count(preds, target)],
-    value: ([counts]) => reduceScores(counter.scores(counts!), counter.task, counter.average, formula),
+    value: ([counts]) => reduceScores(counter.scores(counts!), counter, formula),
   };
 }
 

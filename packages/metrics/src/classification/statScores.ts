@@ -70,6 +70,8 @@ export interface StatCounter {
   readonly key: string;
   readonly task: Task;
   readonly average: Average;
+  /** How many of the highest scores count as predicted; 1 but for `topK`. */
+  readonly topK?: number;
   zero(): Tensor;
   /** What one batch adds to the counts. */
   count(preds: Tensor, target: Tensor): Tensor;
@@ -140,8 +142,11 @@ export function multiclassCounter(owner: string, options: MulticlassOptions): St
   const key = `multiclass:${numClasses}:${topK}:${ignoreIndex}`;
   const labels: LabelsOf = (preds, target) => multiclassLabels(preds, target, numClasses, topK, ignoreIndex);
   if (average === 'micro') return microCounter(`${key}:micro`, numClasses, labels, validateArgs);
-  if (numClasses > largestTable) return classCounter(key, numClasses, average, labels);
-  return tableCounter(key, numClasses, average, labels, validateArgs);
+  const counter =
+    numClasses > largestTable
+      ? classCounter(key, numClasses, average, labels)
+      : tableCounter(key, numClasses, average, labels, validateArgs);
+  return { ...counter, topK };
 }
 
 type LabelsOf = (preds: Tensor, target: Tensor) => LabelPair;

@@ -1,4 +1,5 @@
 import type { Tensor } from '@lightning-ts/torch';
+import { MetricError } from '../errors.js';
 import type { Metric } from '../metric.js';
 import { type Average, chooseByTask, type TaskOptions } from './options.js';
 
@@ -14,7 +15,18 @@ export interface TaskMetric<Binary, Multiclass, Multilabel, Options extends Task
 interface ByTask<Options, Binary, Multiclass, Multilabel> {
   binary: new (options: Options) => Binary;
   multiclass: new (options: Options & { numClasses: number }) => Multiclass;
-  multilabel: new (options: Options & { numLabels: number }) => Multilabel;
+  /** Left out where the metric has no meaning for it. */
+  multilabel?: new (
+    options: Options & { numLabels: number },
+  ) => Multilabel;
+}
+
+/** @throws MetricError OPTION_INVALID */
+function noLabels(owner: string): never {
+  throw new MetricError(
+    'OPTION_INVALID',
+    `${owner} has no form for the task 'multilabel'. Use 'binary' or 'multiclass'.`,
+  );
 }
 
 /**
@@ -31,7 +43,9 @@ export function taskMetric<
   metrics: ByTask<never, Binary, Multiclass, Multilabel>,
   defaultAverage: Average = 'micro',
 ): TaskMetric<Binary, Multiclass, Multilabel, Options> {
-  const { binary, multiclass, multilabel } = metrics as unknown as Record<string, new (options: object) => Metric>;
+  const { binary, multiclass, multilabel } = metrics as unknown as Partial<
+    Record<string, new (options: object) => Metric>
+  >;
   function make(options: Options): Metric {
     return chooseByTask<Metric>(
       owner,
@@ -39,7 +53,7 @@ export function taskMetric<
       {
         binary: (given) => new binary!(given),
         multiclass: (given) => new multiclass!(given),
-        multilabel: (given) => new multilabel!(given),
+        multilabel: (given) => (multilabel === undefined ? noLabels(owner) : new multilabel(given)),
       },
       defaultAverage,
     );
@@ -57,12 +71,11 @@ type Evaluate<Value> = (preds: Tensor, target: Tensor, options: never) => Value;
 /** Makes the functional form that chooses by task. It throws as the constructors of {@link taskMetric} do. */
 export function taskFunction<Value, Options extends TaskOptions = TaskOptions>(
   owner: string,
-  functions: { binary: Evaluate<Value>; multiclass: Evaluate<Value>; multilabel: Evaluate<Value> },
+  functions: { binary: Evaluate<Value>; multiclass: Evaluate<Value>; multilabel?: Evaluate<Value> },
   defaultAverage: Average = 'micro',
 ): (preds: Tensor, target: Tensor, options: Options) => Value {
-  const { binary, multiclass, multilabel } = functions as unknown as Record<
-    string,
-    (preds: Tensor, target: Tensor, options: object) => Value
+  const { binary, multiclass, multilabel } = functions as unknown as Partial<
+    Record<string, (preds: Tensor, target: Tensor, options: object) => Value>
   >;
   return (preds, target, options) =>
     chooseByTask<Value>(
@@ -71,7 +84,7 @@ export function taskFunction<Value, Options extends TaskOptions = TaskOptions>(
       {
         binary: (given) => binary!(preds, target, given),
         multiclass: (given) => multiclass!(preds, target, given),
-        multilabel: (given) => multilabel!(preds, target, given),
+        multilabel: (given) => (multilabel === undefined ? noLabels(owner) : multilabel(preds, target, given)),
       },
       defaultAverage,
     );
