@@ -6,12 +6,25 @@
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include "anomaly.h"
 #include "environment.h"
 #include "values.h"
 
 namespace lt {
 
 using torch::autograd::variable_list;
+
+/// Runs the engine. What a failing step remembers is looked up by whoever makes the error.
+template <typename Run>
+static auto runEngine(Run run) {
+  AnomalyScope anomalies;
+  try {
+    return run();
+  } catch (const PendingJsException&) {
+    AnomalyScope::failedInJs();
+    throw;
+  }
+}
 
 /// backward(tensors, gradients, retainGraph, createGraph, inputs)
 static napi_value backward(napi_env env, napi_callback_info info) {
@@ -21,7 +34,8 @@ static napi_value backward(napi_env env, napi_callback_info info) {
   variable_list inputs = isNullish(env, args[4]) ? variable_list{} : toTensors(env, args[4]);
   c10::optional<bool> retain;
   if (!isNullish(env, args[2])) retain = toBool(env, args[2]);
-  torch::autograd::backward(tensors, gradients, retain, toBool(env, args[3]), inputs);
+  const bool create = toBool(env, args[3]);
+  runEngine([&] { torch::autograd::backward(tensors, gradients, retain, create, inputs); });
   return undefined(env);
 }
 
@@ -30,7 +44,7 @@ static napi_value backwardOne(napi_env env, napi_callback_info info) {
   Arguments<1> args(env, info);
   const at::Tensor& loss = toTensor(env, args[0]);
   try {
-    torch::autograd::backward({loss}, {}, c10::nullopt, false, {});
+    runEngine([&] { torch::autograd::backward({loss}, {}, c10::nullopt, false, {}); });
   } catch (...) {
     setErrorContext("backward(" + describeTensor(loss) + ")");
     throw;
@@ -44,8 +58,9 @@ static napi_value gradOf(napi_env env, napi_callback_info info) {
   variable_list gradients = isNullish(env, args[2]) ? variable_list{} : toTensors(env, args[2]);
   c10::optional<bool> retain;
   if (!isNullish(env, args[3])) retain = toBool(env, args[3]);
-  return fromTensors(env, torch::autograd::grad(toTensors(env, args[0]), toTensors(env, args[1]), gradients, retain,
-                                                toBool(env, args[4]), toBool(env, args[5])));
+  variable_list outputs = toTensors(env, args[0]), inputs = toTensors(env, args[1]);
+  const bool create = toBool(env, args[4]), allowUnused = toBool(env, args[5]);
+  return fromTensors(env, runEngine([&] { return torch::autograd::grad(outputs, inputs, gradients, retain, create, allowUnused); }));
 }
 
 static napi_value getGrad(napi_env env, napi_callback_info info) {

@@ -8,10 +8,8 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/csrc/autograd/variable.h>
 
-#include <mutex>
-#include <thread>
-
 #include "environment.h"
+#include "heldFunction.h"
 #include "values.h"
 
 namespace lt {
@@ -21,65 +19,6 @@ using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
 namespace {
-
-/// References that nobody needs any more. A graph may die inside a garbage collection, where they must not be deleted.
-struct Discarded {
-  std::mutex mutex;
-  std::vector<napi_ref> references;
-};
-
-void deleteDiscarded(napi_env env, Discarded& discarded) {
-  std::lock_guard<std::mutex> lock(discarded.mutex);
-  for (napi_ref reference : discarded.references) napi_delete_reference(env, reference);
-  discarded.references.clear();
-}
-
-std::shared_ptr<Discarded> discardedOf(napi_env env) {
-  auto& slot = environmentOf(env).discarded;
-  if (!slot) slot = std::make_shared<Discarded>();
-  return std::static_pointer_cast<Discarded>(slot);
-}
-
-/// A JS function that C++ objects hold.
-class HeldFunction {
- public:
-  HeldFunction(napi_env env, napi_value function) : env_(env), thread_(std::this_thread::get_id()), discarded_(discardedOf(env)) {
-    deleteDiscarded(env, *discarded_);
-    check(env, napi_create_reference(env, function, 1, &reference_));
-  }
-  HeldFunction(const HeldFunction&) = delete;
-  HeldFunction& operator=(const HeldFunction&) = delete;
-  ~HeldFunction() {
-    std::lock_guard<std::mutex> lock(discarded_->mutex);
-    discarded_->references.push_back(reference_);
-  }
-
-  /// Calls the function; `read` turns its result into something that outlives the handle scope.
-  template <typename Arguments, typename Read>
-  auto call(Arguments makeArguments, Read read) const {
-    if (std::this_thread::get_id() != thread_)
-      throw CodedError("AUTOGRAD", "a hook or a TypeScript backward was reached on a device's own thread, which cannot run JavaScript; move that part to the CPU");
-    napi_handle_scope scope = nullptr;
-    check(env_, napi_open_handle_scope(env_, &scope));
-    struct Close {
-      napi_env env;
-      napi_handle_scope scope;
-      ~Close() { napi_close_handle_scope(env, scope); }
-    } close{env_, scope};
-    napi_value function = nullptr;
-    check(env_, napi_get_reference_value(env_, reference_, &function));
-    std::vector<napi_value> arguments = makeArguments(env_);
-    napi_value result = nullptr;
-    check(env_, napi_call_function(env_, undefined(env_), function, arguments.size(), arguments.data(), &result));
-    return read(env_, result);
-  }
-
- private:
-  napi_env env_;
-  std::thread::id thread_;
-  std::shared_ptr<Discarded> discarded_;
-  napi_ref reference_ = nullptr;
-};
 
 /// A step of the graph whose backward is TypeScript: (gradients, saved tensors) => gradients of the inputs.
 struct ScriptedNode final : public Node {
@@ -111,8 +50,6 @@ struct ScriptedNode final : public Node {
 };
 
 }  // namespace
-
-void deleteDiscardedReferences(napi_env env) { deleteDiscarded(env, *discardedOf(env)); }
 
 /// recordFunction(name, inputs, outputs, saved, backward): makes `outputs` results of a scripted step; the new outputs
 static napi_value recordFunction(napi_env env, napi_callback_info info) {
@@ -171,11 +108,22 @@ static napi_value retainGrad(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
+static napi_value retainsGrad(napi_env env, napi_callback_info info) {
+  Arguments<1> args(env, info);
+  return fromBool(env, toTensor(env, args[0]).retains_grad());
+}
+static napi_value outputNumber(napi_env env, napi_callback_info info) {
+  Arguments<1> args(env, info);
+  return fromInt64(env, toTensor(env, args[0]).output_nr());
+}
+
 void initAutogradHooks(napi_env env, napi_value exports) {
   define(env, exports, "recordFunction", guarded<recordFunction>);
   define(env, exports, "registerHook", guarded<registerHook>);
   define(env, exports, "removeHook", guarded<removeHook>);
   define(env, exports, "retainGrad", guarded<retainGrad>);
+  define(env, exports, "retainsGrad", guarded<retainsGrad>);
+  define(env, exports, "outputNumber", guarded<outputNumber>);
 }
 
 }  // namespace lt

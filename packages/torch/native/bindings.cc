@@ -8,16 +8,28 @@ static napi_value init(napi_env env, napi_value exports) {
   initDispatch(env, exports);
   initTensor(env, exports);
   initStorage(env, exports);
+  initHandover(env, exports);
+  initMappedFile(env, exports);
   initAutograd(env, exports);
   initAutogradHooks(env, exports);
+  initEngine(env, exports);
+  initAnomaly(env, exports);
+  initCheckpoint(env, exports);
+  initAutocast(env, exports);
+  initBackends(env, exports);
   initRandom(env, exports);
   initRuntime(env, exports);
+  initWarnings(env, exports);
   initStepPlan(env, exports);
   initOptim(env, exports);
   initOptimAdaptive(env, exports);
   initOptimMoments(env, exports);
   initOptimPlain(env, exports);
   initOptimMatrix(env, exports);
+  initScriptModule(env, exports);
+  initScriptFile(env, exports);
+  initTrace(env, exports);
+  initProfiler(env, exports);
   return exports;
 }
 

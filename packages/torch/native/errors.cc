@@ -35,7 +35,10 @@ void throwToJs(napi_env env, const char* code, const std::string& message, const
 
 // libtorch reports what went wrong as text only, so the stable code comes from the wording.
 static const char* codeOf(const std::string& message) {
-  auto has = [&](const char* text) { return message.find(text) != std::string::npos; };
+  // TorchScript quotes the lines of the program before the message itself.
+  size_t start = message.rfind("\nRuntimeError: ");
+  if (start == std::string::npos) start = 0;
+  auto has = [&](const char* text) { return message.find(text, start) != std::string::npos; };
   if (has("must match the size") || has("shapes cannot be multiplied") || has("size mismatch") || has("Sizes of tensors must match") ||
       has("is invalid for input of size") || has("stack expects each tensor to be equal size") || has("same size") ||
       has("to have the same number of") || has("Expected size") || has("must be equal to the number of") || has("batch1") ||

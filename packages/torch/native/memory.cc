@@ -32,6 +32,7 @@ static std::atomic<int64_t> liveTensors{0};
 static std::atomic<int64_t> totalAllocations{0};
 
 static thread_local int64_t newBytes = 0;
+static thread_local int64_t netBytes = 0;
 static thread_local int64_t pressureBytes = 4LL << 20;
 static thread_local int32_t* pressureFlag = nullptr;
 
@@ -46,7 +47,9 @@ static void countNew(int64_t bytes) {
 static void freeCounted(void* p) {
   if (p == nullptr) return;
   const size_t large = largeBlockSize(p);
-  liveBytes.fetch_sub(static_cast<int64_t>(large != 0 ? large : usableSize(p)), std::memory_order_relaxed);
+  const int64_t size = static_cast<int64_t>(large != 0 ? large : usableSize(p));
+  liveBytes.fetch_sub(size, std::memory_order_relaxed);
+  netBytes -= size;
   if (large != 0)
     freeLarge(p);
   else
@@ -77,6 +80,7 @@ class CountingAllocator final : public c10::Allocator {
       int64_t peak = peakBytes.load(std::memory_order_relaxed);
       while (live > peak && !peakBytes.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
       }
+      netBytes += size;
       countNew(size);
     }
     return {p, p, &freeCounted, c10::Device(c10::DeviceType::CPU)};
@@ -90,6 +94,10 @@ class CountingAllocator final : public c10::Allocator {
 void handleCreated(const at::Tensor& tensor) {
   liveTensors.fetch_add(1, std::memory_order_relaxed);
   if (tensor.defined() && !tensor.is_cpu() && tensor.has_storage()) countNew(static_cast<int64_t>(tensor.storage().nbytes()));
+}
+int64_t threadBytes() { return netBytes; }
+void countReceived(const at::Tensor& tensor) {
+  if (tensor.defined() && tensor.is_cpu() && tensor.has_storage()) countNew(static_cast<int64_t>(tensor.storage().nbytes()));
 }
 void handleFinalized() { liveTensors.fetch_sub(1, std::memory_order_relaxed); }
 

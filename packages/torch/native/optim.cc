@@ -35,10 +35,11 @@ static napi_value adamStep(napi_env env, napi_callback_info info) {
     scalars.decoupled = decoupled;
     scalars.maximize = maximize;
 
-    if (args.mayFuse && !amsgrad && canFuse(param, grad, expAvg, expAvgSq)) {
+    if (args.mayFuse && canFuse(param, grad, expAvg, expAvgSq) && (!amsgrad || canFuse(param, columns[4][i]))) {
       fusedPass(param, [&](auto zero, int64_t begin, int64_t end) {
         using T = decltype(zero);
-        adamFused(elements<T>(param, begin), elements<T>(grad, begin), elements<T>(expAvg, begin), elements<T>(expAvgSq, begin), end - begin, scalars);
+        adamFused(elements<T>(param, begin), elements<T>(grad, begin), elements<T>(expAvg, begin), elements<T>(expAvgSq, begin),
+                  amsgrad ? elements<T>(columns[4][i], begin) : nullptr, end - begin, scalars);
       });
       return;
     }

@@ -1,5 +1,5 @@
 #pragma once
-// The fused element loops (optimKernels.cc, optimAdaptiveKernels.cc), apart from the code that decides when to use them.
+// The fused element loops (optimKernels.cc, optimAdaptiveKernels.cc, optimPlainKernels.cc), apart from the code that decides when to use them.
 // All are there for float and for double.
 
 #include <cstdint>
@@ -16,8 +16,9 @@ struct AdamScalars {
   double beta1, oneMinusBeta1, beta2, oneMinusBeta2, biasCorrection2Sqrt, eps, negativeStepSize, weightDecay, decayFactor;
   bool decoupled, maximize;
 };
+/// `maxExpAvgSq` is null without amsgrad.
 template <typename T>
-void adamFused(T* param, const T* grad, T* expAvg, T* expAvgSq, int64_t n, const AdamScalars& scalars);
+void adamFused(T* param, const T* grad, T* expAvg, T* expAvgSq, T* maxExpAvgSq, int64_t n, const AdamScalars& scalars);
 
 struct SgdScalars {
   double negativeLr, momentum, oneMinusDampening, weightDecay;
@@ -73,5 +74,20 @@ struct RadamScalars : MomentScalars {
 };
 template <typename T>
 void radamFused(T* param, const T* grad, T* expAvg, T* expAvgSq, int64_t n, const RadamScalars& scalars);
+
+struct AsgdScalars {
+  double decayFactor, negativeRate, mu, weightDecay;
+  bool maximize;
+};
+/// `average` becomes the parameter itself while mu is 1.
+template <typename T>
+void asgdFused(T* param, const T* grad, T* average, int64_t n, const AsgdScalars& scalars);
+
+struct RpropScalars {
+  double etaMinus, etaPlus, smallest, largest;
+  bool maximize;
+};
+template <typename T>
+void rpropFused(T* param, const T* grad, T* previous, T* stepSize, int64_t n, const RpropScalars& scalars);
 
 }  // namespace lt

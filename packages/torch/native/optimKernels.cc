@@ -4,16 +4,17 @@
 
 namespace lt {
 
-template <typename T, bool decoupled, bool decays, bool maximize>
-static inline LT_FUSES void adam(T* __restrict param, const T* __restrict grad, T* __restrict expAvg, T* __restrict expAvgSq, int64_t n, const AdamScalars& s) {
+template <typename T, bool decoupled, bool decays, bool amsgrad>
+static inline LT_FUSES void adam(T* __restrict param, const T* __restrict grad, T* __restrict expAvg, T* __restrict expAvgSq, T* __restrict maxExpAvgSq, int64_t n, const AdamScalars& s) {
   const T beta1 = static_cast<T>(s.beta1), oneMinusBeta1 = static_cast<T>(s.oneMinusBeta1);
   const T beta2 = static_cast<T>(s.beta2), oneMinusBeta2 = static_cast<T>(s.oneMinusBeta2);
   const T correction = static_cast<T>(s.biasCorrection2Sqrt), eps = static_cast<T>(s.eps);
   const T stepSize = static_cast<T>(s.negativeStepSize);
   const T weightDecay = static_cast<T>(s.weightDecay), decayFactor = static_cast<T>(s.decayFactor);
+  const T sign = s.maximize ? T(-1) : T(1);
   (void)beta1;
   for (int64_t i = 0; i < n; ++i) {
-    T g = maximize ? -grad[i] : grad[i];
+    T g = sign * grad[i];
     T p = param[i];
     if (decoupled)
       p = p * decayFactor;
@@ -28,24 +29,32 @@ static inline LT_FUSES void adam(T* __restrict param, const T* __restrict grad, 
     const T v = multiplyAdd(oneMinusBeta2 * g, g, expAvgSq[i] * beta2);
     expAvg[i] = m;
     expAvgSq[i] = v;
-    const T denominator = root(v) / correction + eps;
+    T mean = v;
+    if (amsgrad) {
+      const T before = maxExpAvgSq[i];
+      mean = before > v || before != before ? before : v;  // NaN stays NaN
+      maxExpAvgSq[i] = mean;
+    }
+    const T denominator = root(mean) / correction + eps;
     param[i] = p + stepSize * m / denominator;
   }
 }
 
-template <typename T>
-static inline LT_FUSES void adamAny(T* p, const T* g, T* m, T* v, int64_t n, const AdamScalars& s) {
+template <typename T, bool amsgrad>
+static inline LT_FUSES void adamAny(T* p, const T* g, T* m, T* v, T* largest, int64_t n, const AdamScalars& s) {
   if (s.decoupled)
-    s.maximize ? adam<T, true, false, true>(p, g, m, v, n, s) : adam<T, true, false, false>(p, g, m, v, n, s);
+    adam<T, true, false, amsgrad>(p, g, m, v, largest, n, s);
   else if (s.weightDecay != 0)
-    s.maximize ? adam<T, false, true, true>(p, g, m, v, n, s) : adam<T, false, true, false>(p, g, m, v, n, s);
+    adam<T, false, true, amsgrad>(p, g, m, v, largest, n, s);
   else
-    s.maximize ? adam<T, false, false, true>(p, g, m, v, n, s) : adam<T, false, false, false>(p, g, m, v, n, s);
+    adam<T, false, false, amsgrad>(p, g, m, v, largest, n, s);
 }
 template <typename T>
-LT_FUSES void adamFused(T* p, const T* g, T* m, T* v, int64_t n, const AdamScalars& s) { adamAny(p, g, m, v, n, s); }
-template void adamFused(float*, const float*, float*, float*, int64_t, const AdamScalars&);
-template void adamFused(double*, const double*, double*, double*, int64_t, const AdamScalars&);
+LT_FUSES void adamFused(T* p, const T* g, T* m, T* v, T* largest, int64_t n, const AdamScalars& s) {
+  largest == nullptr ? adamAny<T, false>(p, g, m, v, largest, n, s) : adamAny<T, true>(p, g, m, v, largest, n, s);
+}
+template void adamFused(float*, const float*, float*, float*, float*, int64_t, const AdamScalars&);
+template void adamFused(double*, const double*, double*, double*, double*, int64_t, const AdamScalars&);
 
 template <typename T>
 static inline LT_FUSES void sgd(T* __restrict param, const T* __restrict grad, T* __restrict buffer, int64_t n, const SgdScalars& s) {

@@ -1,4 +1,4 @@
-// Steps of ASGD and Rprop, operator by operator. As in optim.cc, each follows torch.optim's order of operations.
+// Steps of ASGD and Rprop. As in optim.cc, each follows torch.optim's order of operations.
 
 #include <algorithm>
 #include <cmath>
@@ -32,18 +32,30 @@ static napi_value asgdStep(napi_env env, napi_callback_info info) {
   forEachGradient(*args.plan, "ASGD", [&](size_t i, at::Tensor& param, at::Tensor& grad) {
     const double step = nextStep(columns[1][i]);
     const at::Tensor &eta = columns[2][i], &mu = columns[3][i];
+    const double rate = load(eta), share = load(mu);
+    auto moveOn = [&] {
+      store(eta, lr / std::pow(1 + lambd * lr * step, alpha));
+      store(mu, 1 / std::max(1.0, step - t0));
+    };
+    if (args.mayFuse && canFuse(param, grad, columns[4][i])) {
+      const AsgdScalars scalars{1 - lambd * rate, -rate, share, weightDecay, maximize};
+      fusedPass(param, [&](auto zero, int64_t begin, int64_t end) {
+        using T = decltype(zero);
+        asgdFused(elements<T>(param, begin), elements<T>(grad, begin), elements<T>(columns[4][i], begin), end - begin, scalars);
+      });
+      moveOn();
+      return;
+    }
     if (maximize) grad = -grad;
     if (weightDecay != 0) grad = grad.add(param, weightDecay);
     const at::Tensor p = asReal(param), g = asReal(grad), average = asReal(columns[4][i]);
-    const double rate = load(eta);
     p.mul_(1 - lambd * rate);
     p.add_(g, -rate);
-    if (load(mu) != 1)
+    if (share != 1)
       average.add_(p.sub(average).mul_(mu));
     else
       average.copy_(p);
-    store(eta, lr / std::pow(1 + lambd * lr * step, alpha));
-    store(mu, 1 / std::max(1.0, step - t0));
+    moveOn();
   });
   return undefined(env);
 }
@@ -54,9 +66,17 @@ static napi_value rpropStep(napi_env env, napi_callback_info info) {
   auto& columns = args.plan->columns;
   const double etaMinus = args[0], etaPlus = args[1], smallest = args[2], largest = args[3];
   const bool maximize = args.flag(4);
+  const RpropScalars scalars{etaMinus, etaPlus, smallest, largest, maximize};
 
   forEachGradient(*args.plan, "Rprop", [&](size_t i, at::Tensor& param, at::Tensor& grad) {
     nextStep(columns[1][i]);
+    if (args.mayFuse && canFuse(param, grad, columns[2][i], columns[3][i])) {
+      fusedPass(param, [&](auto zero, int64_t begin, int64_t end) {
+        using T = decltype(zero);
+        rpropFused(elements<T>(param, begin), elements<T>(grad, begin), elements<T>(columns[2][i], begin), elements<T>(columns[3][i], begin), end - begin, scalars);
+      });
+      return;
+    }
     if (maximize) grad = -grad;
     const at::Tensor p = asReal(param), g = asReal(grad), previous = asReal(columns[2][i]), stepSize = asReal(columns[3][i]);
     const at::Tensor factor = g.mul(previous).sign_();

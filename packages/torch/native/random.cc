@@ -53,7 +53,9 @@ static napi_value createGenerator(napi_env env, napi_callback_info info) {
 
 static napi_value defaultGenerator(napi_env env, napi_callback_info info) {
   Arguments<1> args(env, info);
-  return wrapGenerator(env, at::globalContext().defaultGenerator(requireDevice(deviceFromName(toString(env, args[0])))));
+  const at::Device device = requireDevice(deviceFromName(toString(env, args[0])));
+  if (device.is_cpu() && threadGenerator() != nullptr) return wrapGenerator(env, *threadGenerator());
+  return wrapGenerator(env, at::globalContext().defaultGenerator(device));
 }
 
 static napi_value generatorSetSeed(napi_env env, napi_callback_info info) {
@@ -89,13 +91,18 @@ static napi_value generatorSetState(napi_env env, napi_callback_info info) {
   return undefined(env);
 }
 
-/// torch.manual_seed: the CPU's default generator and every device's.
+/// torch.manual_seed: the CPU's default generator and every device's; in a worker's thread its own generator only.
 static napi_value manualSeed(napi_env env, napi_callback_info info) {
   Arguments<1> args(env, info);
   uint64_t seed = 0;
   bool lossless = true;
   check(env, napi_get_value_bigint_uint64(env, args[0], &seed, &lossless));
-  at::manual_seed(seed);
+  if (threadGenerator() != nullptr) {
+    std::lock_guard<std::mutex> lock(threadGenerator()->mutex());
+    threadGenerator()->set_current_seed(seed);
+  } else {
+    at::manual_seed(seed);
+  }
   return undefined(env);
 }
 

@@ -65,6 +65,15 @@ static napi_value setDeterministicAlgorithms(napi_env env, napi_callback_info in
   return undefined(env);
 }
 
+static napi_value setCudnnBenchmark(napi_env env, napi_callback_info info) {
+  Arguments<1> args(env, info);
+  at::globalContext().setBenchmarkCuDNN(toBool(env, args[0]));
+  return undefined(env);
+}
+static napi_value getCudnnBenchmark(napi_env env, napi_callback_info) {
+  return fromBool(env, at::globalContext().benchmarkCuDNN());
+}
+
 static napi_value setDefaultDtype(napi_env env, napi_callback_info info) {
   Arguments<1> args(env, info);
   at::ScalarType type = dtypeFromName(toString(env, args[0]));
@@ -102,6 +111,8 @@ void initRuntime(napi_env env, napi_value exports) {
   define(env, exports, "setNumThreads", guarded<setNumThreads>);
   define(env, exports, "getNumThreads", guarded<getNumThreads>);
   define(env, exports, "setDeterministicAlgorithms", guarded<setDeterministicAlgorithms>);
+  define(env, exports, "setCudnnBenchmark", guarded<setCudnnBenchmark>);
+  define(env, exports, "getCudnnBenchmark", guarded<getCudnnBenchmark>);
   define(env, exports, "setDefaultDtype", guarded<setDefaultDtype>);
   define(env, exports, "getDefaultDtype", guarded<getDefaultDtype>);
   define(env, exports, "dispose", guarded<dispose>);

@@ -1,6 +1,7 @@
 // Bytes in and out: typed arrays, whole storages for the serialiser.
 
 #include <ATen/ATen.h>
+#include <ATen/TracerMode.h>
 
 #include <cstring>
 
@@ -38,6 +39,8 @@ static napi_value fromBytes(napi_env env, napi_callback_info info) {
   Bytes bytes = bytesOf(env, args[0]);
   at::ScalarType type = dtypeFromName(toString(env, args[1]));
   std::vector<int64_t> sizes = toInt64s(env, args[2]);
+  // A trace must take the whole tensor as a constant: it would record an allocation, and cannot see what is copied in.
+  at::tracer::impl::NoTracerDispatchMode untraced;
   at::Tensor tensor = at::empty(sizes, at::TensorOptions().dtype(type));
   if (static_cast<size_t>(tensor.nbytes()) != bytes.length)
     throw CodedError("SHAPE_MISMATCH", "expected " + std::to_string(tensor.nbytes()) + " bytes for " + describeTensor(tensor) + ", got " + std::to_string(bytes.length));

@@ -64,6 +64,12 @@ static napi_value isContiguous(napi_env env, napi_callback_info info) {
 static napi_value version(napi_env env, napi_callback_info info) {
   return property(env, info, [](napi_env env, const at::Tensor& t) { return fromInt64(env, t.is_inference() ? 0 : t._version()); });
 }
+static napi_value dataPointer(napi_env env, napi_callback_info info) {
+  Arguments<1> args(env, info);
+  napi_value result = nullptr;
+  check(env, napi_create_bigint_uint64(env, reinterpret_cast<uint64_t>(toTensor(env, args[0]).data_ptr()), &result));
+  return result;
+}
 static napi_value isInference(napi_env env, napi_callback_info info) {
   return property(env, info, [](napi_env env, const at::Tensor& t) { return fromBool(env, t.is_inference()); });
 }
@@ -116,6 +122,7 @@ void initTensor(napi_env env, napi_value exports) {
   define(env, exports, "layout", guarded<layout>);
   define(env, exports, "isContiguous", guarded<isContiguous>);
   define(env, exports, "version", guarded<version>);
+  define(env, exports, "dataPointer", guarded<dataPointer>);
   define(env, exports, "isInference", guarded<isInference>);
   define(env, exports, "item", guarded<item>);
   define(env, exports, "setData", guarded<setData>);

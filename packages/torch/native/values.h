@@ -12,7 +12,7 @@
 namespace lt {
 
 /// What an external of this addon points to begins with its kind, so that one cannot be taken for another.
-enum class BoxKind : uint64_t { kTensor = 0x6c742d74656e736f, kGenerator = 0x6c742d67656e6572 };
+enum class BoxKind : uint64_t { kTensor = 0x6c742d74656e736f, kGenerator = 0x6c742d67656e6572, kScriptModule = 0x6c742d736372706d };
 
 /// What a JS Tensor's `handle` points to. Disposing resets the tensor; the box lives until the handle is collected.
 struct TensorBox {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { TorchError, type TorchErrorCode } from './errors.js';
+import { AnomalyError, TorchError, type TorchErrorCode } from './errors.js';
 import { operatorNames } from './generated/operatorNames.js';
 
 /** A native tensor: a reference that the garbage collector frees together with what it points to. */
@@ -9,6 +9,25 @@ export type Handle = { readonly handle: unique symbol };
 export type StepPlan = { readonly plan: unique symbol };
 /** A step over one parameter group; the settings are numbers in the step's own order. */
 export type OptimizerStep = (plan: StepPlan, settings: Float64Array, fused: boolean) => void;
+/** A TorchScript module of the engine. */
+export type ScriptHandle = { readonly script: unique symbol };
+/** What a TorchScript module is made of, each by name in the order of its file. */
+export interface ScriptParts {
+  name: string;
+  parameters: [string, Handle][];
+  buffers: [string, Handle][];
+  children: [string, ScriptHandle][];
+  /** Name and type. */
+  attributes: [string, string][];
+  /** Name and signature. */
+  methods: [string, string][];
+}
+/** What was recorded between two calls: texts by number, and eleven numbers for each event (profiler/event.ts). */
+export interface ProfilerRecords {
+  texts: string[];
+  records: Float64Array;
+  startMicroseconds: number;
+}
 export type GeneratorHandle = { readonly generator: unique symbol };
 
 /** The addon's entry points. Only the files of this folder call them. */
@@ -38,6 +57,7 @@ export interface Native {
   isContiguous(tensor: Handle, memoryFormat?: string): boolean;
   version(tensor: Handle): number;
   isInference(tensor: Handle): boolean;
+  dataPointer(tensor: Handle): bigint;
   item(tensor: Handle, bigint: boolean): unknown;
   setData(tensor: Handle, data: Handle): void;
   isSame(a: Handle, b: Handle): boolean;
@@ -49,6 +69,18 @@ export interface Native {
   storageByteLength(tensor: Handle): number;
   storageBytes(tensor: Handle): ArrayBuffer;
   storageView(owner: Handle, dtype: string, shape: number[], stride: number[], offset: number): Handle;
+  // handover.cc
+  openPassage(): number;
+  closePassage(passage: number): void;
+  giveTensors(passage: number, tensors: Handle[]): number;
+  takeTensors(passage: number, ticket: number, count: number): Handle[];
+  dropTensors(passage: number, ticket: number, count: number): void;
+  tensorsUnderWay(): number;
+  hasWorkerEnded(passage: number): boolean;
+  enterWorker(passage: number): void;
+  // mappedFile.cc
+  mapFile(descriptor: number, length: number): Handle;
+  storageSlice(owner: Handle, offset: number, length: number): Handle;
   // autograd.cc
   backward(
     tensors: unknown[],
@@ -89,6 +121,31 @@ export interface Native {
   registerHook(tensor: Handle, hook: (gradient: Handle) => Handle | null): number;
   removeHook(tensor: Handle, hook: number): void;
   retainGrad(tensor: Handle): void;
+  retainsGrad(tensor: Handle): boolean;
+  outputNumber(tensor: Handle): number;
+  // anomaly.cc
+  setAnomalyMode(enabled: boolean, checkNan: boolean, captureStack: (() => string) | null): [boolean, boolean];
+  anomalyMode(): 'off' | 'on' | 'checkNan';
+  takeAnomaly(ofJs: boolean): [node: string, forwardStack: string] | null;
+  // checkpoint.cc
+  enterCheckpoint(inputs: unknown[], recompute: (inputs: Handle[]) => void): void;
+  leaveCheckpoint(): void;
+  // autocast.cc
+  enterAutocast(device: string, dtype: string, enabled: boolean, cacheEnabled: boolean): void;
+  exitAutocast(): void;
+  isAutocastEnabled(device: string): boolean;
+  autocastDtype(device: string): string;
+  isAutocastCacheEnabled(): boolean;
+  clearAutocastCache(): void;
+  unscaleGradients(gradients: unknown[], inverseScale: Handle, foundInf: Handle): void;
+  updateScale(
+    scale: Handle,
+    growthTracker: Handle,
+    foundInf: Handle,
+    growthFactor: number,
+    backoffFactor: number,
+    growthInterval: number,
+  ): void;
   // random.cc
   createGenerator(device: string): GeneratorHandle;
   defaultGenerator(device: string): GeneratorHandle;
@@ -104,10 +161,19 @@ export interface Native {
   setNumThreads(n: number): void;
   getNumThreads(): number;
   setDeterministicAlgorithms(enabled: boolean, warnOnly: boolean): void;
+  setCudnnBenchmark(enabled: boolean): void;
+  getCudnnBenchmark(): boolean;
   setDefaultDtype(name: string): void;
   getDefaultDtype(): string;
   dispose(tensor: Handle): void;
   setErrorFactory(factory: (code: TorchErrorCode, message: string, operator: string) => Error): void;
+  // backends.cc
+  hasBackend(name: string): boolean;
+  backendSwitch(name: string): boolean;
+  setBackendSwitch(name: string, flag: boolean): void;
+  matmulPrecision(): string;
+  setMatmulPrecision(name: string): void;
+  setFlushDenormal(flag: boolean): boolean;
   // stepPlan.cc
   createStepPlan(columns: unknown[][]): StepPlan;
   stepPlanColumn(plan: StepPlan, column: number): (Handle | null)[];
@@ -125,6 +191,40 @@ export interface Native {
   adafactorStep: OptimizerStep;
   muonStep: OptimizerStep;
   sgdStep(plan: StepPlan, settings: Float64Array, fused: boolean): boolean;
+  // jit/scriptModule.cc, jit/scriptFile.cc, jit/trace.cc
+  scriptParts(module: ScriptHandle): ScriptParts;
+  scriptCall(module: ScriptHandle, method: string, positional: unknown[], named: object | null): unknown;
+  scriptAttribute(module: ScriptHandle, name: string): unknown;
+  scriptSetAttribute(module: ScriptHandle, name: string, value: unknown): void;
+  scriptText(module: ScriptHandle, method: string, form: 'code' | 'graph' | 'inlinedGraph'): string;
+  scriptClone(module: ScriptHandle): ScriptHandle;
+  scriptFreeze(module: ScriptHandle, kept: readonly string[], optimizeNumerics: boolean): ScriptHandle;
+  scriptOptimize(module: ScriptHandle, otherMethods: readonly string[]): ScriptHandle;
+  scriptLoad(file: string | Uint8Array, device: string | null): ScriptHandle;
+  scriptSave(module: ScriptHandle, extraFiles: [string, Uint8Array][]): ArrayBuffer;
+  scriptModule(name: string, relative: ScriptHandle | null): ScriptHandle;
+  scriptRegister(
+    module: ScriptHandle,
+    kind: 'parameter' | 'buffer' | 'module',
+    name: string,
+    part: Handle | ScriptHandle,
+  ): void;
+  scriptTrace(
+    module: ScriptHandle,
+    method: string,
+    inputs: unknown[],
+    names: string[],
+    run: (tensors: Handle[]) => unknown,
+    strict: boolean,
+  ): void;
+  scriptEnter(scope: string): void;
+  scriptLeave(): void;
+  isTracing(): boolean;
+  // profiler/profiler.cc
+  profilerStart(recordShapes: boolean, stack: (() => string) | null): void;
+  profilerStop(): ProfilerRecords;
+  profilerEnter(name: string): number;
+  profilerExit(range: number): void;
 }
 
 const addonPath = '../build/lightning_torch.node';
@@ -154,11 +254,14 @@ function load(): void {
   const addon = open();
   addon.setErrorFactory((code, message, operator) => {
     const text = operator === '' || message.startsWith(operator) ? message : `${operator}: ${message}`;
+    const anomaly = addon.takeAnomaly(false);
+    if (anomaly !== null) return new AnomalyError(/returned nan/.test(message) ? 'ANOMALY' : code, text, ...anomaly);
     return new TorchError(code, text, operator === '' ? {} : { operator });
   });
   addon.loadOperators(operatorNames);
   addon.watchPressure(pressure);
-  for (const [name, value] of Object.entries(addon)) Object.defineProperty(native, name, { value });
+  // Configurable, so that operatorObserver.ts can stand between while somebody watches.
+  for (const [name, value] of Object.entries(addon)) Object.defineProperty(native, name, { value, configurable: true });
 }
 
 /**
