@@ -1,25 +1,6 @@
-import { TorchError } from './errors.js';
+import { block } from './modeBlock.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
-
-function block<T>(name: string, enter: () => () => void, fn: () => T): T {
-  const exit = enter();
-  let result: T;
-  try {
-    result = fn();
-  } finally {
-    exit();
-  }
-  // The mode belongs to the thread: across an await other code would run in it.
-  if (result instanceof Promise) {
-    result.catch(() => {}); // the error below is the one to see
-    throw new TorchError(
-      'AUTOGRAD',
-      `${name} takes a synchronous function, this one returned a promise. Put ${name} around the synchronous parts.`,
-    );
-  }
-  return result;
-}
 
 const gradMode = (flag: boolean) => () => {
   const previous = native.setGradEnabled(flag);

@@ -3,6 +3,7 @@ export type { FullBackwardHook } from './backwardHooks.js';
 export { ModuleDict, ModuleList, Sequential, type UnaryModule } from './containers.js';
 export type { ForwardHook, ForwardPreHook, HookHandle } from './forwardHooks.js';
 export * as init from './init.js';
+export { skipInit } from './init.js';
 export * from './layers/activation.js';
 export * from './layers/adaptivePooling.js';
 export * from './layers/adaptiveSoftmax.js';
@@ -14,6 +15,7 @@ export {
   ConvTranspose3d,
   type ConvTransposeOptions,
 } from './layers/convTranspose.js';
+export { CrossMapLRN2d } from './layers/crossMapLRN.js';
 export * from './layers/distance.js';
 export * from './layers/distributionLoss.js';
 export * from './layers/dropout.js';
@@ -48,6 +50,7 @@ export * from './layers/upsample.js';
 export { type LoadResult, Module, type StateDict } from './module.js';
 export { ParameterDict, ParameterList } from './parameterContainers.js';
 export { stateKeyOf } from './stateKey.js';
+export { type CheckpointOptions, checkpoint, checkpointSequential } from './utils/checkpoint.js';
 export { clipGradNorm_, clipGradValue_ } from './utils/clipGrad.js';
 export { fuseConvBnEval, fuseLinearBnEval } from './utils/fusion.js';
 export * from './utils/packedSequence.js';

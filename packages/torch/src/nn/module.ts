@@ -59,11 +59,21 @@ export abstract class Module {
     return found;
   }
 
+  /** What this module itself holds, children not entered; what is shared is listed under each of its keys. */
+  ownParts(): { parameters: [string, Parameter][]; buffers: [string, Tensor][]; children: [string, Module][] } {
+    return {
+      parameters: this.ownParameters(),
+      buffers: this.ownBuffers().map(([key, , buffer]) => [key, buffer]),
+      children: this.entries().filter((entry): entry is [string, Module] => entry[1] instanceof Module),
+    };
+  }
+
   private ownParameters(): [string, Parameter][] {
     return this.entries().filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter);
   }
 
-  private ownBuffers(): [key: string, field: string, buffer: Tensor, persistent: boolean][] {
+  /** Modules whose buffers are not in fields override this together with `assignBuffer`. */
+  protected ownBuffers(): [key: string, field: string, buffer: Tensor, persistent: boolean][] {
     if (this.bufferPersistence === undefined) return [];
     const names = (this.constructor as { stateKeys?: Record<string, string> }).stateKeys;
     const found: [string, string, Tensor, boolean][] = [];
@@ -72,6 +82,10 @@ export abstract class Module {
       if (value instanceof Tensor) found.push([names?.[field] ?? stateKeyOf(field), field, value, persistent]);
     }
     return found;
+  }
+
+  protected assignBuffer(field: string, tensor: Tensor): void {
+    (this as Record<string, unknown>)[field] = tensor;
   }
 
   /** The direct submodules with their keys; a module found under two fields is listed once. */
@@ -119,7 +133,7 @@ export abstract class Module {
   namedBuffers(prefix = '', recurse = true): [string, Tensor][] {
     const seen = new Set<Tensor>();
     const found: [string, Tensor][] = [];
-    for (const [path, module] of recurse ? this.namedModules(prefix) : [[prefix, this] as const])
+    for (const [path, module] of recurse ? this.namedModules(prefix) : [[prefix, this as Module] as const])
       for (const [key, , buffer] of module.ownBuffers()) {
         if (seen.has(buffer)) continue;
         seen.add(buffer);
@@ -309,8 +323,7 @@ export abstract class Module {
           parameter.data = move(parameter.data);
           if (gradient !== null) parameter.grad = move(gradient);
         }
-        for (const [, field, buffer] of module.ownBuffers())
-          (module as unknown as Record<string, unknown>)[field] = move(buffer);
+        for (const [, field, buffer] of module.ownBuffers()) module.assignBuffer(field, move(buffer));
       }
     });
     return this;

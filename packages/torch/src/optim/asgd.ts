@@ -16,9 +16,11 @@ export interface ASGDOptions {
   weightDecay?: number;
   /** Climb instead of descend; default false. */
   maximize?: boolean;
+  /** Use the fused native pass where it applies; false runs the engine's operators one by one, with equal results. */
+  fused?: boolean;
 }
 
-type ASGDSettings = Required<Omit<ASGDOptions, 'lr'>>;
+type ASGDSettings = Required<Omit<ASGDOptions, 'lr' | 'fused'>>;
 
 const averageState: StateColumn<ASGDSettings>[] = [
   stepColumn,
@@ -34,14 +36,18 @@ const averageState: StateColumn<ASGDSettings>[] = [
  */
 export class ASGD extends Optimizer<ASGDSettings> {
   constructor(params: ParamsInput<ASGDSettings & { lr: number }>, options: ASGDOptions = {}) {
-    super(params, {
-      lr: options.lr ?? 1e-2,
-      lambd: options.lambd ?? 1e-4,
-      alpha: options.alpha ?? 0.75,
-      t0: options.t0 ?? 1e6,
-      weightDecay: options.weightDecay ?? 0,
-      maximize: options.maximize ?? false,
-    });
+    super(
+      params,
+      {
+        lr: options.lr ?? 1e-2,
+        lambd: options.lambd ?? 1e-4,
+        alpha: options.alpha ?? 0.75,
+        t0: options.t0 ?? 1e6,
+        weightDecay: options.weightDecay ?? 0,
+        maximize: options.maximize ?? false,
+      },
+      options.fused ?? true,
+    );
   }
 
   protected checkGroup(group: ParamGroup<ASGDSettings>): void {
@@ -55,7 +61,7 @@ export class ASGD extends Optimizer<ASGDSettings> {
     native.asgdStep(
       this.planFor(group, index, averageState),
       this.pack(lr, lambd, alpha, t0, weightDecay, maximize),
-      false,
+      this.fused,
     );
   }
 }

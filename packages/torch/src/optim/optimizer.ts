@@ -1,6 +1,7 @@
 import { enableGrad } from '../autograd.js';
 import { TorchError } from '../errors.js';
 import { native, type StepPlan } from '../native.js';
+import { recordFunction, recording } from '../profiler/recordFunction.js';
 import { Tensor } from '../tensor.js';
 import { groupFromPython, groupToPython, type PythonGroup, stateFromPython, stateToPython } from './pythonState.js';
 
@@ -125,11 +126,17 @@ export abstract class Optimizer<Settings extends object = object> {
   /** Updates all parameters that have a gradient. A closure is run first, with gradients on, and its loss returned. */
   step(closure?: Closure): Tensor | number | null {
     const loss = closure === undefined ? null : (enableGrad(closure) ?? null);
+    // A native step is no operator, so profiles would not show it.
+    if (recording.isOn) recordFunction(`Optimizer.step#${this.constructor.name}.step`, () => this.stepGroups());
+    else this.stepGroups();
+    this.stepCount += 1;
+    return loss;
+  }
+
+  private stepGroups(): void {
     this.paramGroups.forEach((group, i) => {
       this.stepGroup(group, i);
     });
-    this.stepCount += 1;
-    return loss;
   }
 
   /** Throws when a setting is out of range. */

@@ -12,9 +12,11 @@ export interface RpropOptions {
   stepSizes?: [number, number];
   /** Climb instead of descend; default false. */
   maximize?: boolean;
+  /** Use the fused native pass where it applies; false runs the engine's operators one by one, with equal results. */
+  fused?: boolean;
 }
 
-type RpropSettings = Required<Omit<RpropOptions, 'lr'>>;
+type RpropSettings = Required<Omit<RpropOptions, 'lr' | 'fused'>>;
 
 const stepSizeState: StateColumn<RpropSettings>[] = [
   stepColumn,
@@ -31,12 +33,16 @@ export class Rprop extends Optimizer<RpropSettings> {
   protected override readonly writesStepAsInt = true;
 
   constructor(params: ParamsInput<RpropSettings & { lr: number }>, options: RpropOptions = {}) {
-    super(params, {
-      lr: options.lr ?? 1e-2,
-      etas: options.etas ?? [0.5, 1.2],
-      stepSizes: options.stepSizes ?? [1e-6, 50],
-      maximize: options.maximize ?? false,
-    });
+    super(
+      params,
+      {
+        lr: options.lr ?? 1e-2,
+        etas: options.etas ?? [0.5, 1.2],
+        stepSizes: options.stepSizes ?? [1e-6, 50],
+        maximize: options.maximize ?? false,
+      },
+      options.fused ?? true,
+    );
   }
 
   protected checkGroup(group: ParamGroup<RpropSettings>): void {
@@ -58,7 +64,7 @@ export class Rprop extends Optimizer<RpropSettings> {
     native.rpropStep(
       this.planFor(group, index, stepSizeState),
       this.pack(etas[0], etas[1], stepSizes[0], stepSizes[1], maximize),
-      false,
+      this.fused,
     );
   }
 }

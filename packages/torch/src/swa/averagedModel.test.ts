@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import * as torch from '../index.js';
 import * as nn from '../nn/index.js';
 import { SGD } from '../optim/index.js';
-import { AveragedModel, type AveragedModelOptions, getEmaMultiAvgFn, updateBn } from './index.js';
+import {
+  AveragedModel,
+  type AveragedModelOptions,
+  getEmaAvgFn,
+  getEmaMultiAvgFn,
+  getSwaAvgFn,
+  getSwaMultiAvgFn,
+  updateBn,
+} from './index.js';
 
 type State = Record<string, unknown>;
 const { cases } = JSON.parse(
@@ -85,6 +93,24 @@ describe('AveragedModel', () => {
     expect(state.get('n_averaged')!.item()).toBe(2);
   });
 
+  it('has each average for one tensor and for all of them', () => {
+    const values = [1, 4, 10, -3];
+    const meanOf = (options: AveragedModelOptions): number => {
+      const source = new nn.Linear(1, 1, { bias: false }).double();
+      const averaged = new AveragedModel(source, options);
+      for (const value of values) {
+        torch.noGrad(() => source.weight.fill_(value));
+        averaged.updateParameters(source);
+      }
+      return averaged.module.weight.item() as number;
+    };
+    expect(meanOf({ avgFn: getSwaAvgFn() })).toBe(3);
+    expect(meanOf({ multiAvgFn: getSwaMultiAvgFn() })).toBeCloseTo(3, 12);
+    const moved = values.reduce((mean, value) => 0.75 * mean + 0.25 * value);
+    expect(meanOf({ avgFn: getEmaAvgFn(0.75) })).toBe(moved);
+    expect(meanOf({ multiAvgFn: getEmaMultiAvgFn(0.75) })).toBeCloseTo(moved, 12);
+  });
+
   it('continues from a saved state', () => {
     const source = new nn.Linear(2, 1);
     const first = new AveragedModel(source);
@@ -101,6 +127,7 @@ describe('AveragedModel', () => {
     const multiAvgFn = getEmaMultiAvgFn();
     expect(() => new AveragedModel(source, { avgFn: (averaged) => averaged, multiAvgFn })).toThrow(/got both/);
     expect(() => getEmaMultiAvgFn(1.5)).toThrow(/from 0 to 1/);
+    expect(() => getEmaAvgFn(-0.1)).toThrow(/getEmaAvgFn: decay must be from 0 to 1/);
     const averaged = new AveragedModel<nn.Module>(source);
     expect(() => averaged.updateParameters(model())).toThrow(/2 tensors to average, this one has 4/);
   });

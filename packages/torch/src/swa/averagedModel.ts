@@ -4,11 +4,7 @@ import type { DeviceLike } from '../device.js';
 import { TorchError } from '../errors.js';
 import { Module } from '../nn/module.js';
 import type { Tensor } from '../tensor.js';
-
-/** The new average of one tensor, from the present average, the model's value, and how many models the average has. */
-export type AverageFunction = (averaged: Tensor, current: Tensor, numAveraged: number) => Tensor;
-/** The same for all tensors at once; changes `averaged` in place. */
-export type MultiAverageFunction = (averaged: Tensor[], current: Tensor[], numAveraged: number) => void;
+import { type AverageFunction, getSwaAvgFn, type MultiAverageFunction } from './averageFunctions.js';
 
 export interface AveragedModelOptions {
   /** Where the averages live; default: where the model is. */
@@ -21,8 +17,7 @@ export interface AveragedModelOptions {
   useBuffers?: boolean;
 }
 
-const runningMean: AverageFunction = (averaged, current, numAveraged) =>
-  averaged.add(current.sub(averaged).div(numAveraged + 1));
+const runningMean = getSwaAvgFn();
 
 /**
  * A copy of a model whose parameters are averages over a training (Izmailov et al. 2018), used like the model itself.
@@ -92,22 +87,4 @@ export class AveragedModel<M extends Module = Module> extends Module {
       this.nAveraged.add_(1);
     });
   }
-}
-
-/**
- * An exponential moving average for `AveragedModel`: of each average `decay` is kept, the rest comes from the model.
- *
- * @param decay from 0 to 1; default 0.999
- */
-export function getEmaMultiAvgFn(decay = 0.999): MultiAverageFunction {
-  if (!(decay >= 0 && decay <= 1))
-    throw new TorchError('OPTIMIZER_ARGUMENT', `getEmaMultiAvgFn: decay must be from 0 to 1, got ${decay}`);
-  return (averaged, current) => {
-    averaged.forEach((mean, i) => {
-      const value = current[i]!;
-      // Counts among the buffers have no lerp.
-      if (mean.isFloatingPoint() || mean.isComplex()) mean.lerp_(value, 1 - decay);
-      else mean.copy_(mean.mul(decay).add(value.mul(1 - decay)));
-    });
-  };
 }

@@ -1,8 +1,10 @@
+export { AveragedModel, type AveragedModelOptions } from './averagedModel.js';
 export {
-  AveragedModel,
-  type AveragedModelOptions,
   type AverageFunction,
+  getEmaAvgFn,
   getEmaMultiAvgFn,
+  getSwaAvgFn,
+  getSwaMultiAvgFn,
   type MultiAverageFunction,
-} from './averagedModel.js';
+} from './averageFunctions.js';
 export { type UpdateBnOptions, updateBn } from './updateBn.js';

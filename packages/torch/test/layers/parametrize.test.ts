@@ -138,4 +138,25 @@ describe('parametrizations', () => {
       'MODULE_STATE',
     );
   });
+
+  it('keep the length of a weight apart from its direction, as torch 2 does', () => {
+    for (const dim of [0, 1, null]) {
+      torch.manualSeed(4);
+      const layer = new nn.Linear(3, 4);
+      const before = layer.weight.tolist();
+      const x = torch.randn([2, 3]);
+      const older = nn.weightNorm(layer.clone(), 'weight', { dim });
+      nn.parametrizations.weightNorm(layer, 'weight', { dim });
+      const keys = [...layer.stateDict().keys()];
+      expect(keys).toEqual(['bias', 'parametrizations.weight.original0', 'parametrizations.weight.original1']);
+      expect(layer.weight.allclose(torch.tensor(before))).toBe(true);
+      expect(layer.forward(x).equal(older.forward(x))).toBe(true);
+      layer.forward(x).pow(2).sum().backward();
+      older.forward(x).pow(2).sum().backward();
+      const gradients = (module: nn.Module) => module.parameters().map((p) => p.grad!.tolist());
+      expect(gradients(layer).sort()).toEqual(gradients(older).sort());
+      parametrize.removeParametrizations(layer, 'weight');
+      expect(layer.weight.allclose(torch.tensor(before))).toBe(true);
+    }
+  });
 });

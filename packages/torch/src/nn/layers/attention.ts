@@ -5,6 +5,7 @@ import type { Tensor } from '../../tensor.js';
 import { type AttentionMasks, multiHeadAttentionForward } from '../functional/attention.js';
 import { xavierNormal_, xavierUniform_, zeros_ } from '../init.js';
 import { Module } from '../module.js';
+import { fusedSelfAttention, mayFuse } from './fusedAttention.js';
 import { Linear } from './linear.js';
 
 export interface MultiheadAttentionOptions {
@@ -30,6 +31,9 @@ class NonDynamicallyQuantizableLinear extends Linear {}
 /**
  * Attention in several heads (Vaswani et al. 2017): queries [targets, batch, embedDim], keys [sources, batch, kdim],
  * values [sources, batch, vdim] → [targets, batch, embedDim] and the attention weights [batch, targets, sources].
+ *
+ * Attention to itself in evaluation without gradients, with `batchFirst` and at most a bool padding mask, is one fused
+ * operator of the engine, with equal results up to rounding.
  */
 export class MultiheadAttention extends Module {
   readonly qProjWeight: Parameter | null; // [embedDim, embedDim]; these three when kdim or vdim differs
@@ -84,12 +88,30 @@ export class MultiheadAttention extends Module {
     for (const extra of [this.biasK, this.biasV]) if (extra !== null) xavierNormal_(extra);
   }
 
+  /** Whether the engine's fused operator has all that this attention is made of. */
+  get canAttendFused(): boolean {
+    const { inProjWeight, inProjBias, biasK, biasV } = this;
+    const isPlain = inProjWeight !== null && inProjBias !== null && biasK === null && biasV === null;
+    return isPlain && this.batchFirst && !this.addZeroAttn && this.numHeads % 2 === 0;
+  }
+
+  private fused(input: Tensor, masks: AttentionMasks): [output: Tensor, weights: Tensor | null] | null {
+    const { attnMask = null, keyPaddingMask: padding = null, needWeights = true, averageAttnWeights = true } = masks;
+    if (input.dim() !== 3 || attnMask !== null || (padding !== null && padding.dtype !== 'bool')) return null;
+    const { inProjWeight, inProjBias, outProj } = this;
+    if (!this.canAttendFused || !mayFuse(input, [inProjWeight, inProjBias, outProj.weight, outProj.bias], [outProj]))
+      return null;
+    return fusedSelfAttention(input, this, padding, needWeights, averageAttnWeights);
+  }
+
   override forward(
     query: Tensor,
     key: Tensor,
     value: Tensor,
     masks: AttentionMasks = {},
   ): [output: Tensor, weights: Tensor | null] {
+    const fused = this.training || query !== key || key !== value ? null : this.fused(query, masks);
+    if (fused !== null) return fused;
     const {
       numHeads,
       inProjWeight,

@@ -3,8 +3,10 @@ import { gelu, relu } from '../../functions.js';
 import type { Tensor } from '../../tensor.js';
 import type { UnaryModule } from '../containers.js';
 import { Module } from '../module.js';
+import { GELU, ReLU } from './activation.js';
 import { MultiheadAttention } from './attention.js';
 import { Dropout } from './dropout.js';
+import { fusedEncoderLayer, mayFuse } from './fusedAttention.js';
 import { LayerNorm } from './layerNorm.js';
 import { Linear } from './linear.js';
 
@@ -36,6 +38,13 @@ function activationOf(activation: TransformerActivation): ((input: Tensor) => Te
   return activation;
 }
 
+/** Which activation the engine's fused layer has, null for others. Functions of torch itself count, too. */
+function fusedActivation(activation: TransformerActivation): 'relu' | 'gelu' | null {
+  if (activation === 'relu' || activation === relu || (activation as Module).constructor === ReLU) return 'relu';
+  if (activation === 'gelu' || activation === gelu) return 'gelu';
+  return (activation as Module).constructor === GELU && (activation as GELU).approximate === 'none' ? 'gelu' : null;
+}
+
 const activated = (activation: ((input: Tensor) => Tensor) | UnaryModule, input: Tensor): Tensor =>
   activation instanceof Module ? activation.forward(input) : activation(input);
 
@@ -46,7 +55,12 @@ export interface EncoderMasks {
   srcKeyPaddingMask?: Tensor | null;
 }
 
-/** Attention to itself and a feed-forward part (Vaswani et al. 2017): [length, batch, dModel] keeps its shape. */
+/**
+ * Attention to itself and a feed-forward part (Vaswani et al. 2017): [length, batch, dModel] keeps its shape.
+ *
+ * In evaluation without gradients, with `batchFirst` and at most a bool padding mask, one fused operator of the engine
+ * computes the whole layer, with equal results up to rounding.
+ */
 export class TransformerEncoderLayer extends Module {
   readonly selfAttn: MultiheadAttention;
   readonly linear1: Linear;
@@ -58,6 +72,7 @@ export class TransformerEncoderLayer extends Module {
   readonly dropout2: Dropout;
   readonly normFirst: boolean;
   readonly activation: ((input: Tensor) => Tensor) | UnaryModule;
+  private readonly fusable: 'relu' | 'gelu' | null;
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
     super();
@@ -79,15 +94,45 @@ export class TransformerEncoderLayer extends Module {
     this.dropout2 = new Dropout(dropout);
     this.normFirst = normFirst;
     this.activation = activationOf(activation);
+    this.fusable = fusedActivation(activation);
   }
 
   override forward(src: Tensor, masks: EncoderMasks = {}): Tensor {
+    const fused = this.training ? null : this.fused(src, masks);
+    if (fused !== null) return fused;
     if (this.normFirst) {
       const attended = src.add(this.attend(this.norm1.forward(src), masks));
       return attended.add(this.feed(this.norm2.forward(attended)));
     }
     const attended = this.norm1.forward(src.add(this.attend(src, masks)));
     return this.norm2.forward(attended.add(this.feed(attended)));
+  }
+
+  /** The layer as one operator, or null where that is not possible. */
+  private fused(src: Tensor, { srcMask = null, srcKeyPaddingMask: padding = null }: EncoderMasks): Tensor | null {
+    const { selfAttn, linear1, linear2, norm1, norm2, fusable, activation } = this;
+    if (fusable === null || srcMask !== null || (padding !== null && padding.dtype !== 'bool')) return null;
+    if (src.dim() !== 3 || !selfAttn.canAttendFused || norm1.eps !== norm2.eps) return null;
+    // Whoever puts another layer in one of these places gets that one.
+    const isPlain =
+      selfAttn.constructor === MultiheadAttention &&
+      [linear1, linear2].every((part) => part.constructor === Linear) &&
+      [norm1, norm2].every((part) => part.constructor === LayerNorm);
+    if (!isPlain) return null;
+    const parts: Module[] = [selfAttn, selfAttn.outProj, linear1, linear2, norm1, norm2];
+    parts.push(this.dropout, this.dropout1, this.dropout2);
+    if (activation instanceof Module) parts.push(activation);
+    const rest = [norm1, norm2, linear1, linear2].flatMap(({ weight, bias }) => [weight, bias]);
+    const { inProjWeight, inProjBias, outProj } = selfAttn;
+    if (!mayFuse(src, [inProjWeight, inProjBias, outProj.weight, outProj.bias, ...rest], parts)) return null;
+    const layer = {
+      attention: selfAttn,
+      usesGelu: fusable === 'gelu',
+      normFirst: this.normFirst,
+      eps: norm1.eps,
+      rest,
+    };
+    return fusedEncoderLayer(src, layer, padding);
   }
 
   private attend(x: Tensor, { srcMask = null, srcKeyPaddingMask = null }: EncoderMasks): Tensor {

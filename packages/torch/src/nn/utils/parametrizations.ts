@@ -8,6 +8,7 @@ import { Module } from '../module.js';
 import { fieldsOf, tensorIn } from './computedFields.js';
 import { registerParametrization } from './parametrize.js';
 import { asMatrix, outputDim, type SpectralNormOptions, unitVector } from './spectralNorm.js';
+import { weightOf } from './weightNorm.js';
 
 /** Divides by the largest singular value, found by power iteration (Miyato et al. 2018). */
 class SpectralNorm extends Module {
@@ -63,6 +64,31 @@ export function spectralNorm<M extends Module>(module: M, name = 'weight', optio
   if (!(nPowerIterations > 0))
     throw new TorchError('ARGUMENT_RANGE', `nPowerIterations must be positive, got ${nPowerIterations}`);
   return registerParametrization(module, name, new SpectralNorm(tensorIn(module, name), nPowerIterations, dim, eps));
+}
+
+/** The product of a length (`original0`) and the direction of another tensor (`original1`). */
+class WeightNorm extends Module {
+  private readonly dim: number;
+  constructor(dim: number | null) {
+    super();
+    this.dim = dim ?? -1;
+  }
+  override forward(length: Tensor, direction: Tensor): Tensor {
+    return weightOf(direction, length, this.dim);
+  }
+  rightInverse(value: Tensor): Tensor[] {
+    return [torch.normExceptDim(value, 2, this.dim), value];
+  }
+}
+
+/**
+ * Replaces a parameter by its length and its direction (Salimans and Kingma 2016), keys
+ * `parametrizations.weight.original0` and `.original1` as torch 2 writes them; see `weightNorm` for the form with hooks,
+ * which is the only one of torch 1.13. `dim` (default 0) is the dimension with a length each; null takes one for all.
+ */
+export function weightNorm<M extends Module>(module: M, name = 'weight', options: { dim?: number | null } = {}): M {
+  const dim = options.dim === undefined ? 0 : options.dim;
+  return registerParametrization(module, name, new WeightNorm(dim), { unsafe: true });
 }
 
 export type OrthogonalMap = 'matrix_exp' | 'cayley' | 'householder';

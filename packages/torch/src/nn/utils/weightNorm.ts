@@ -10,6 +10,10 @@ import { addRule, FieldRule, fieldsOf, parameterIn, removeRule, ruleOf, tensorIn
 
 const weightNormId = operatorId('aten::_weight_norm');
 
+/** direction · length / |direction|, with a length for each entry of `dim`, or one for all with −1. */
+export const weightOf = (direction: Tensor, length: Tensor, dim: number): Tensor =>
+  invokeN(weightNormId, [direction, length, dim]) as Tensor;
+
 class WeightNorm extends FieldRule {
   constructor(
     field: string,
@@ -18,11 +22,7 @@ class WeightNorm extends FieldRule {
     super(field);
   }
   override compute(module: Module): Tensor {
-    return invokeN(weightNormId, [
-      tensorIn(module, `${this.field}V`),
-      tensorIn(module, `${this.field}G`),
-      this.dim,
-    ]) as Tensor;
+    return weightOf(tensorIn(module, `${this.field}V`), tensorIn(module, `${this.field}G`), this.dim);
   }
 }
 
