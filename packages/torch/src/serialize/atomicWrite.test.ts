@@ -103,13 +103,13 @@ describe('a process killed while it saves', () => {
         const value = { step, weight: torch.full([500_000], step, { dtype: 'float32' }) };
         if (step % 2) await save(value, ${JSON.stringify(path)});
         else saveSync(value, ${JSON.stringify(path)});
-        if (step === 0) process.stdout.write('saving');
+        if (step === 2) process.stdout.write('saving');
       }`;
     const script = join(scratch, 'saver.mts');
     writeFileSync(script, program);
     const tsx = fileURLToPath(import.meta.resolve('tsx'));
     let written = 0;
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 6; round++) {
       const child = spawn(process.execPath, ['--conditions=@lightning-ts/source', '--import', tsx, script], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
@@ -126,6 +126,6 @@ describe('a process killed while it saves', () => {
       expect(weight.eq(step).all().item()).toBe(1);
       written = Math.max(written, step);
     }
-    expect(written).toBeGreaterThan(0);
+    expect(written).toBeGreaterThanOrEqual(2);
   });
 });

@@ -1,33 +1,47 @@
-import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { SerializeError } from './errors.js';
+import { temporaryName } from './temporaryFiles.js';
 
 const stageSize = 4 << 20;
+/** How much may wait for the disk while the next is prepared. */
+const flushSize = 16 << 20;
 
 /**
  * Writes a file so that its path always holds either the whole old file or the whole new one: into a temporary file
  * beside it, flushed to the disk, then renamed. Whatever fails, the temporary file is removed and the old one stays.
  *
- * The pieces are copied as they come through a buffer of 4 MiB, so that they may be views of memory that changes later.
+ * The pieces are copied as they come through buffers of 4 MiB, so that they may be views of memory that changes later.
+ * While one buffer is written, the next is filled, and what was written flows on to the disk.
  *
  * @throws SerializeError `DISK_FULL` or `WRITE_FAILED` with the path; an error thrown by `chunks` passes through.
  */
 export async function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
   const temporary = temporaryName(path);
   let handle: FileHandle | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> = Promise.resolve();
   try {
     handle = await guard(path, () => open(temporary, 'wx'));
     const file = handle;
     let total = 0;
+    let unflushed = 0;
     for (const piece of staged(chunks)) {
-      for (let done = 0; done < piece.length; ) {
-        const { bytesWritten } = await guard(path, () => file.write(piece, done, piece.length - done));
-        done += bytesWritten;
-      }
+      await writing;
+      const start = total;
+      writing = guard(path, () => writeAll(file, piece, start));
+      writing.catch(() => undefined); // handled where it is awaited, which is later
       total += piece.length;
+      unflushed += piece.length;
+      if (unflushed < flushSize) continue;
+      unflushed = 0;
+      await flushing;
+      flushing = guard(path, () => file.datasync());
+      flushing.catch(() => undefined);
     }
+    await writing;
+    await flushing;
     await guard(path, () => file.sync());
     const { size } = await guard(path, () => file.stat());
     checkSize(path, total, size);
@@ -35,11 +49,18 @@ export async function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>
     handle = undefined;
     await guard(path, () => rename(temporary, path));
   } catch (error) {
+    await Promise.allSettled([writing, flushing]); // the file must not be closed under them
     await handle?.close().catch(() => undefined);
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
   await flushFolder(path);
+}
+
+async function writeAll(file: FileHandle, piece: Uint8Array, start: number): Promise<void> {
+  for (let done = 0; done < piece.length; ) {
+    done += (await file.write(piece, done, piece.length - done, start + done)).bytesWritten;
+  }
 }
 
 /** {@link writeFileAtomic} without yielding. */
@@ -73,14 +94,10 @@ export function writeFileAtomicSync(path: string, chunks: Iterable<Uint8Array>):
   flushFolderSync(path);
 }
 
-/** Hidden, and in the same folder: a rename is atomic only within one file system. */
-function temporaryName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
-}
-
-/** Copies the pieces into a buffer and yields it whenever it is full; valid until the next is asked for. */
+/** Copies the pieces into two buffers in turn and yields each when it is full; valid until the next but one is asked for. */
 function* staged(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, void> {
-  const stage = Buffer.allocUnsafe(stageSize);
+  let stage = Buffer.allocUnsafeSlow(stageSize);
+  let other: Buffer<ArrayBuffer> | null = null;
   let filled = 0;
   for (const chunk of chunks) {
     for (let start = 0; start < chunk.length; ) {
@@ -90,6 +107,9 @@ function* staged(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, void
       filled += count;
       if (filled === stageSize) {
         yield stage;
+        const next = other ?? Buffer.allocUnsafeSlow(stageSize);
+        other = stage;
+        stage = next;
         filled = 0;
       }
     }

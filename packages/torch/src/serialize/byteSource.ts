@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { SerializeError } from './errors.js';
 
 /** Bytes that can be read anywhere: a file or a buffer. */
@@ -31,6 +32,11 @@ export class BufferSource implements ByteSource {
   }
 }
 
+const readPart = promisify(read);
+/** One read call takes at most 2 GiB. */
+const longestRead = 1 << 30;
+const becameShorter = 'it became shorter while it was read';
+
 /** An open file; close it with {@link FileSource.close}. */
 export class FileSource implements ByteSource {
   readonly size: number;
@@ -56,13 +62,24 @@ export class FileSource implements ByteSource {
     while (done < target.length) {
       let count: number;
       try {
-        // One read call takes at most 2 GiB.
-        count = readSync(this.fd, target, done, Math.min(target.length - done, 1 << 30), position + done);
+        count = readSync(this.fd, target, done, Math.min(target.length - done, longestRead), position + done);
       } catch (cause) {
         throw readFailed(this.path, cause);
       }
-      if (count === 0) throw readFailed(this.path, new Error('it became shorter while it was read'));
+      if (count === 0) throw readFailed(this.path, new Error(becameShorter));
       done += count;
+    }
+  }
+
+  /** {@link readInto} without blocking the event loop. */
+  async readIntoLater(target: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < target.length; ) {
+      const length = Math.min(target.length - done, longestRead);
+      const { bytesRead } = await readPart(this.fd, target, done, length, position + done).catch((cause) => {
+        throw readFailed(this.path, cause);
+      });
+      if (bytesRead === 0) throw readFailed(this.path, new Error(becameShorter));
+      done += bytesRead;
     }
   }
 

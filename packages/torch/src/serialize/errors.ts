@@ -4,6 +4,12 @@ export type SerializeErrorCode =
   | 'PICKLE_CORRUPT'
   /** A zip archive's directory or one of its records is damaged or cut. */
   | 'ZIP_CORRUPT'
+  /** Compressed records would unpack to far more than the file has. */
+  | 'UNPACKED_TOO_LARGE'
+  /** The header of a safetensors file is damaged, or does not fit the file. */
+  | 'SAFETENSORS_CORRUPT'
+  /** Tensors share memory, which a safetensors file cannot say. */
+  | 'TENSORS_SHARED'
   /** The archive has no record of that name. */
   | 'RECORD_MISSING'
   /** A tensor in the file does not fit its storage, or its storage does not fit its record. */

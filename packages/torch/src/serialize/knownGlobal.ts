@@ -14,6 +14,8 @@ export interface PickleContext {
   charge(amount: number): void;
   /** Builds what a name stands for, as the stream would by calling it. */
   call(callee: unknown, args: unknown[]): unknown;
+  /** Has `check` run once the elements of all tensors are there; it throws when they do not fit together. */
+  defer(check: () => void): void;
 }
 
 /** Implemented by values of ours that a stream fills in after making them (Python's `__setstate__`). */

@@ -2,7 +2,7 @@ import { elementSizes } from '../creation.js';
 import { type ByteSource, readRange } from './byteSource.js';
 import { SerializeError } from './errors.js';
 import { StorageReader } from './storageReader.js';
-import type { LoadOptions, LoadPlan } from './torchFile.js';
+import type { DeserializeOptions, LoadPlan } from './torchFile.js';
 import { loadGlobals } from './torchGlobals.js';
 import { unpickle } from './unpickle.js';
 import { describeSource } from './zipReader.js';
@@ -24,7 +24,7 @@ export function isLegacyFile(head: Uint8Array): boolean {
  * Reads the structure of a file of the format before PyTorch 1.6: pickles of a magic number, a version, the writer's
  * machine, the value and the storages' keys, then each storage as its length and its bytes.
  */
-export function planLegacyFile(source: ByteSource, options: LoadOptions): LoadPlan {
+export function planLegacyFile(source: ByteSource, options: DeserializeOptions): LoadPlan {
   // Where the pickles end is known only when they were read, and what follows may be large.
   for (let length = Math.min(firstGuess, source.size); ; length = Math.min(4 * length, source.size)) {
     try {
@@ -36,7 +36,7 @@ export function planLegacyFile(source: ByteSource, options: LoadOptions): LoadPl
   }
 }
 
-function planFrom(source: ByteSource, bytes: Uint8Array, options: LoadOptions): LoadPlan {
+function planFrom(source: ByteSource, bytes: Uint8Array, options: DeserializeOptions): LoadPlan {
   let start = unpickle(bytes).end;
   const next = (): unknown => {
     const result = unpickle(bytes, { start });
@@ -47,7 +47,7 @@ function planFrom(source: ByteSource, bytes: Uint8Array, options: LoadOptions): 
   if (version !== protocolVersion) {
     throw new SerializeError(
       'FILE_UNSUPPORTED',
-      `${describeSource(source)} has the format version ${String(version)}; ${protocolVersion} is known`,
+      `${describeSource(source)} has ${typeof version === 'number' ? `the format version ${version}` : 'no format version'}; ${protocolVersion} is known`,
       {
         path: source.path,
       },
@@ -63,22 +63,28 @@ function planFrom(source: ByteSource, bytes: Uint8Array, options: LoadOptions): 
   const { value, end } = unpickle(bytes, {
     start,
     globals: loadGlobals,
+    defer: (check) => storages.defer(check),
     persistentLoad: (id, context) => {
       const parts = Array.isArray(id) ? (id as unknown[]) : [];
       if (parts[0] === 'module') return parts[1]; // a class with its source code, which is not needed
       if (parts[0] !== 'storage') throw context.corrupt('a persistent id is no storage');
       const [, type, key, location, length, view] = parts;
-      const root = storages.storage(String(key), type, location, length, () => null);
+      const root = storages.storage(key, type, location, length, () => null);
       if (!Array.isArray(view)) return root;
       const [viewKey, offset, viewLength] = view as unknown[];
-      return storages.view(root, String(viewKey), offset, viewLength);
+      return storages.view(root, viewKey, offset, viewLength);
     },
   });
   start = end;
   const keys = next();
   if (!Array.isArray(keys)) throw storages.corrupt('the list of storages is missing');
-  placeStorages(source, storages, keys.map(String), start);
-  return { value, reads: storages.fill() };
+  placeStorages(
+    source,
+    storages,
+    keys.map((key) => storages.keyOf(key)),
+    start,
+  );
+  return { value, storages };
 }
 
 /** Each storage is its length in elements, 8 bytes, and its elements. */

@@ -2,6 +2,10 @@ import { type KnownGlobal, type PickleContext, setPickleState } from './knownGlo
 import { narrow } from './pickleStream.js';
 import { PickledObject, PyComplex, Tuple } from './pythonValues.js';
 
+/** numpy's own limit is 64. */
+const maxDimensions = 64;
+const longestTypeName = 16;
+
 /** A numpy array as it lies in a file. */
 export class NumpyArray {
   constructor(
@@ -16,7 +20,11 @@ export class NumpyArray {
 
   [setPickleState](state: unknown, context: PickleContext): void {
     const [, shape, type, fortranOrder, data] = Array.isArray(state) ? (state as unknown[]) : [];
-    if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    if (
+      !Array.isArray(shape) ||
+      shape.length > maxDimensions ||
+      !shape.every((size) => Number.isSafeInteger(size) && size >= 0)
+    ) {
       throw context.corrupt('a numpy array has no shape');
     }
     const bytes = typeof data === 'string' ? new Uint8Array(Buffer.from(data, 'latin1')) : data;
@@ -82,7 +90,8 @@ function makeType(args: unknown[], context: PickleContext): NumpyType | PickledO
   const [name] = args;
   if (typeof name !== 'string') throw context.corrupt('a numpy type has no name');
   // Dates and structured types carry more state than a byte order; they stay as they came.
-  if (!/^([biufc]\d+|[SUO]\d*)$/.test(name)) return new PickledObject('numpy', 'dtype', 'call', Tuple.from(args));
+  if (name.length > longestTypeName || !/^([biufc]\d+|[SUO]\d*)$/.test(name))
+    return new PickledObject('numpy', 'dtype', 'call', Tuple.from(args));
   return new NumpyType(name);
 }
 
@@ -95,6 +104,7 @@ function makeScalar(args: unknown[], context: PickleContext): unknown {
   if (type.name[0] === 'O') return bytes; // an object is its own scalar
   const data = typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
   if (!(data instanceof Uint8Array)) throw context.corrupt('a numpy scalar has no bytes');
+  context.charge(data.length);
   const read = scalarReaders[type.name];
   if (read === undefined) return new NumpyArray(type.code, [], new Uint8Array(data));
   if (data.length !== type.itemSize) {
@@ -113,11 +123,22 @@ const scalarReaders: Record<string, (view: DataView, isLittle: boolean) => unkno
   u2: (view, isLittle) => view.getUint16(0, isLittle),
   u4: (view, isLittle) => view.getUint32(0, isLittle),
   u8: (view, isLittle) => narrow(view.getBigUint64(0, isLittle)),
+  f2: (view, isLittle) => halfToNumber(view.getUint16(0, isLittle)),
   f4: (view, isLittle) => view.getFloat32(0, isLittle),
   f8: (view, isLittle) => view.getFloat64(0, isLittle),
   c8: (view, isLittle) => new PyComplex(view.getFloat32(0, isLittle), view.getFloat32(4, isLittle)),
   c16: (view, isLittle) => new PyComplex(view.getFloat64(0, isLittle), view.getFloat64(8, isLittle)),
 };
+
+/** A 16-bit float: one bit of sign, five of exponent, ten of fraction. */
+function halfToNumber(bits: number): number {
+  const sign = (bits & 0x8000) === 0 ? 1 : -1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = (bits & 0x3ff) / 1024;
+  if (exponent === 0) return sign * fraction * 2 ** -14;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction) * 2 ** (exponent - 15);
+}
 
 /** The call and state that make numpy rebuild the array. */
 export function reduceNumpyArray(array: NumpyArray): PickledObject {

@@ -1,5 +1,15 @@
 import type { KnownGlobal, PickleContext } from './knownGlobal.js';
-import { FrozenSet, Namespace, OrderedDict, PickledObject, PyComplex, PyDType, Size, Tuple } from './pythonValues.js';
+import {
+  FrozenSet,
+  Namespace,
+  OrderedDict,
+  PickledObject,
+  PyComplex,
+  PyDType,
+  PyLayout,
+  Size,
+  Tuple,
+} from './pythonValues.js';
 import { DictDraft } from './settleDicts.js';
 
 /** Names of Python's own library, and those of torch that need no tensor, that stand for plain data. */
@@ -10,6 +20,7 @@ export const pythonGlobals: ReadonlyMap<string, KnownGlobal> = new Map<string, K
   ['copy_reg._reconstructor', { call: reconstruct }],
   ['copyreg._reconstructor', { call: reconstruct }],
   ['argparse.Namespace', { call: () => new Namespace() }],
+  ['torch.serialization._get_layout', { call: makeLayout }],
   ['torch.Size', { call: ([sizes], context) => copyInto(new Size(), sizes, context) }],
   ...['__builtin__', 'builtins'].flatMap((module): [string, KnownGlobal][] => [
     [`${module}.set`, { call: ([items], context) => new Set(listOf(items ?? [], context)) }],
@@ -32,7 +43,8 @@ export const pythonGlobals: ReadonlyMap<string, KnownGlobal> = new Map<string, K
 
 function dtypeNames(): string[] {
   const sized = ['float16', 'float32', 'float64', 'bfloat16', 'int8', 'int16', 'int32', 'int64', 'uint8', 'bool'];
-  return [...sized, 'complex32', 'complex64', 'complex128', 'qint8', 'quint8', 'qint32'];
+  const newer = ['uint16', 'uint32', 'uint64', 'float8_e5m2', 'float8_e4m3fn', 'float8_e5m2fnuz', 'float8_e4m3fnuz'];
+  return [...sized, ...newer, 'complex32', 'complex64', 'complex128', 'qint8', 'quint8', 'qint32'];
 }
 
 function listOf(items: unknown, context: PickleContext): unknown[] {
@@ -67,6 +79,11 @@ function reconstruct(args: unknown[], context: PickleContext): unknown {
   return isNamespace ? new Namespace() : new PickledObject(cls.module, cls.name, 'new', new Tuple());
 }
 
+function makeLayout([name]: unknown[], context: PickleContext): PyLayout {
+  if (typeof name !== 'string' || !/^torch\.\w{1,32}$/.test(name)) throw context.corrupt('a layout has no name');
+  return new PyLayout(name.slice('torch.'.length));
+}
+
 function encodeText([text, encoding]: unknown[], context: PickleContext): Uint8Array {
   if (typeof text !== 'string') throw context.corrupt('bytes are made of something that is no text');
   context.charge(text.length);
@@ -74,7 +91,9 @@ function encodeText([text, encoding]: unknown[], context: PickleContext): Uint8A
   if (encoding === undefined || encoding === 'utf-8' || encoding === 'utf8') {
     return new Uint8Array(Buffer.from(text, 'utf8'));
   }
-  throw context.corrupt(`bytes are made with the encoding ${String(encoding)}; latin1 and utf-8 are known`);
+  throw context.corrupt(
+    `bytes are made with ${typeof encoding === 'string' ? `the encoding ${encoding.slice(0, 40)}` : 'no encoding'}; latin1 and utf-8 are known`,
+  );
 }
 
 function makeBytes(args: unknown[], context: PickleContext): Uint8Array {

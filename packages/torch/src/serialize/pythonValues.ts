@@ -39,6 +39,15 @@ export class PyDType {
   }
 }
 
+/** A `torch.layout` kept as a value, such as `torch.sparse_coo`; `layout` is its name without `torch.`. */
+export class PyLayout {
+  constructor(readonly layout: string) {}
+
+  toString(): string {
+    return this.layout;
+  }
+}
+
 /** An `argparse.Namespace`: its attributes are the object's own fields. */
 export class Namespace {
   [name: string]: unknown;

@@ -1,5 +1,15 @@
 import { NumpyArray, reduceNumpyArray } from './numpyValues.js';
-import { FrozenSet, Namespace, PickledObject, PyComplex, PyDType, PyFloat, Size, Tuple } from './pythonValues.js';
+import {
+  FrozenSet,
+  Namespace,
+  PickledObject,
+  PyComplex,
+  PyDType,
+  PyFloat,
+  PyLayout,
+  Size,
+  Tuple,
+} from './pythonValues.js';
 
 /** How Python writes the values of `pythonValues.ts`, sets and bytes; undefined for anything else. */
 export function reducePythonValue(value: object): PickledObject | undefined {
@@ -9,6 +19,7 @@ export function reducePythonValue(value: object): PickledObject | undefined {
   if (value instanceof Size) return call('torch', 'Size', [Tuple.from(value)]);
   if (value instanceof PyComplex) return call('__builtin__', 'complex', [new PyFloat(value.re), new PyFloat(value.im)]);
   if (value instanceof PyDType) return new PickledObject('torch', value.dtype);
+  if (value instanceof PyLayout) return call('torch.serialization', '_get_layout', [`torch.${value.layout}`]);
   if (value instanceof Namespace) {
     const object = new PickledObject('argparse', 'Namespace', 'new', new Tuple());
     if (Object.keys(value).length > 0) object.state = { ...value };

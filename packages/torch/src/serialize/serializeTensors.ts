@@ -1,12 +1,13 @@
 import { elementSizes } from '../creation.js';
 import { Device } from '../device.js';
-import type { DType } from '../dtype.js';
+import { type DType, isDType } from '../dtype.js';
 import { Parameter } from '../parameter.js';
 import { asView, storageByteLength, storageBytes } from '../storage.js';
 import { Tensor } from '../tensor.js';
 import { SerializeError } from './errors.js';
 import { PersistentId, pickle } from './pickle.js';
 import { OrderedDict, PickledObject, Tuple } from './pythonValues.js';
+import { reduceSparse } from './sparseTensors.js';
 import { Storage, storageNames } from './torchGlobals.js';
 import { type ZipRecord, zipChunks } from './zipWriter.js';
 
@@ -23,13 +24,18 @@ const chunkSize = 4 << 20;
  * @throws SerializeError `VALUE_UNSUPPORTED` or `VALUE_CYCLE`, naming the path of the value.
  */
 export function serialize(value: unknown): Iterable<Uint8Array> {
+  return zipChunks(torchRecords(value));
+}
+
+/** The records of such a file, each to be asked for its bytes once, in order. */
+export function torchRecords(value: unknown): ZipRecord[] {
   const storages = new SavedStorages();
   const data = pickle(value, { reduce: (object, path) => storages.reduce(object, path) });
-  return zipChunks([
+  return [
     wholeRecord('data.pkl', data),
     ...storages.records(),
     wholeRecord('version', Uint8Array.of(0x33, 0x0a)), // '3\n', the number of this layout
-  ]);
+  ];
 }
 
 function wholeRecord(name: string, bytes: Uint8Array): ZipRecord {
@@ -69,9 +75,17 @@ class SavedStorages {
 
   private reduceTensor(tensor: Tensor, path: () => string): PickledObject {
     if (tensor.layout !== 'strided') {
+      const sparse = reduceSparse(tensor);
+      if (sparse !== null) return sparse;
       throw new SerializeError(
         'VALUE_UNSUPPORTED',
-        `${path()} is a ${tensor.layout} tensor; only dense ones can be saved. Save its indices and values, or toDense().`,
+        `${path()} is a tensor of the layout ${tensor.layout}; dense, sparse_coo and sparse_csr ones can be saved. Save its toDense().`,
+      );
+    }
+    if (!isDType(tensor.dtype)) {
+      throw new SerializeError(
+        'VALUE_UNSUPPORTED',
+        `${path()} is a quantized tensor (${String(tensor.dtype)}), which cannot be saved. Save its dequantize().`,
       );
     }
     const rebuilt = new PickledObject('torch._utils', '_rebuild_tensor_v2', 'call', this.tensorArguments(tensor, path));

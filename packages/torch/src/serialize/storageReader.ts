@@ -1,13 +1,15 @@
 import { crc32 } from 'node:zlib';
 import { elementSizes, empty, fromTypedArray } from '../creation.js';
-import { devices } from '../device.js';
+import { Device, type DeviceLike, devices } from '../device.js';
 import type { DType } from '../dtype.js';
 import { storageBytes } from '../storage.js';
 import { SerializeError } from './errors.js';
+import type { MappedFile } from './mappedFile.js';
+import { PickledObject } from './pythonValues.js';
 import { Storage, StorageType } from './torchGlobals.js';
 
 /** Says where tensors go: a device for all, a device for each the file names, or a function from one to the other. */
-export type MapLocation = string | Readonly<Record<string, string>> | ((location: string) => string);
+export type MapLocation = DeviceLike | Readonly<Record<string, DeviceLike>> | ((location: string) => DeviceLike);
 
 /** Where a storage's bytes lie in the file. */
 export interface StoragePlace {
@@ -26,16 +28,21 @@ export interface StoragePlace {
 export interface ReadRequest {
   target: Uint8Array;
   position: number;
+  /** Called when it is filled, in the order of the requests; throws when the bytes are not those that were written. */
+  arrived(): void;
 }
 
 interface PendingStorage {
   storage: Storage;
-  target: Uint8Array;
+  byteLength: number;
+  /** What to fill; null where the bytes are the file's own. */
+  target: Uint8Array | null;
   device: string;
   place: StoragePlace | null;
 }
 
-const readSize = 8 << 20;
+const readSize = 4 << 20;
+const longestKey = 1024;
 
 /**
  * The storages a file's pickle refers to. Their memory is taken while the pickle is read; their bytes are read
@@ -45,6 +52,7 @@ export class StorageReader {
   private readonly pending = new Map<string, PendingStorage>();
   /** The storages of each key and dtype, and legacy views. */
   private readonly made = new Map<string, Storage>();
+  private readonly checks: (() => void)[] = [];
   private bytesTaken = 0;
 
   constructor(
@@ -55,15 +63,28 @@ export class StorageReader {
       /** Whether numbers in the file have their most significant byte first. */
       isBigEndian: boolean;
       path: string | undefined;
+      /** Take CPU storages from here instead of reading them. */
+      mapping?: MappedFile | undefined;
     },
   ) {}
 
-  /** The storage of a key, made when first asked for. `place` is asked once. */
-  storage(key: string, type: unknown, location: unknown, length: unknown, place: () => StoragePlace | null): Storage {
-    if (!(type instanceof StorageType)) {
-      throw this.corrupt(`storage ${key} is of a kind that is not known here: ${String(type)}`);
-    }
-    if (typeof location !== 'string' || typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0) {
+  /** The storage of a key, made when first asked for. `place` is asked once, with the key as text. */
+  storage(
+    id: unknown,
+    type: unknown,
+    location: unknown,
+    length: unknown,
+    place: (key: string) => StoragePlace | null,
+  ): Storage {
+    const key = this.keyOf(id);
+    if (!(type instanceof StorageType)) throw this.unknownKind(key, type);
+    if (
+      typeof location !== 'string' ||
+      location.length > longestKey ||
+      typeof length !== 'number' ||
+      !Number.isSafeInteger(length) ||
+      length < 0
+    ) {
       throw this.corrupt(`storage ${key} has no length or location`);
     }
     const { dtype } = type;
@@ -71,9 +92,9 @@ export class StorageReader {
     const known = this.made.get(name);
     if (known !== undefined) return known;
     const byteLength = length * elementSizes[dtype];
-    const entry = this.pending.get(key) ?? this.take(key, dtype, byteLength, location, place());
-    if (entry.target.length !== byteLength) {
-      throw this.corrupt(`storage ${key} has ${entry.target.length} bytes in one place and ${byteLength} in another`);
+    const entry = this.pending.get(key) ?? this.take(key, dtype, byteLength, location, place(key));
+    if (entry.byteLength !== byteLength) {
+      throw this.corrupt(`storage ${key} has ${entry.byteLength} bytes in one place and ${byteLength} in another`);
     }
     const storage = new Storage(entry.storage.owner, dtype, length);
     this.made.set(name, storage);
@@ -81,7 +102,8 @@ export class StorageReader {
   }
 
   /** A part of a storage under a key of its own, as the legacy format writes views. */
-  view(root: Storage, key: string, offset: unknown, length: unknown): Storage {
+  view(root: Storage, id: unknown, offset: unknown, length: unknown): Storage {
+    const key = this.keyOf(id);
     const known = this.made.get(`${key}\nview`);
     if (known !== undefined) return known;
     const isCount = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0;
@@ -108,24 +130,69 @@ export class StorageReader {
     return this.pending.get(key)?.storage.dtype;
   }
 
-  /** Fills all storages: performs a read for each request before asking for the next. */
-  *fill(): Generator<ReadRequest, void, void> {
-    for (const [key, { storage, target, device, place }] of this.pending) {
+  /** Has `check` run when all storages are filled; it throws when what they hold cannot be. */
+  defer(check: () => void): void {
+    this.checks.push(check);
+  }
+
+  /** A storage's key as text. Nothing else is made to text, for a hostile value could grow without end by that. */
+  keyOf(id: unknown): string {
+    if (typeof id === 'number') return String(id);
+    if (typeof id !== 'string' || id.length > longestKey) throw this.corrupt('the key of a storage is no text');
+    return id;
+  }
+
+  /** What to read, piece by piece. The next may be asked for before the last has arrived; then comes {@link finish}. */
+  *requests(): Generator<ReadRequest, void, void> {
+    for (const [key, entry] of this.pending) {
+      const { place } = entry;
       if (place === null) throw this.corrupt(`the bytes of storage ${key} are missing`);
+      const isMapped = entry.target === null;
+      if (isMapped && place.crc === null && !this.options.isBigEndian) continue;
+      const target = entry.target ?? storageBytes(entry.storage.owner);
       if (place.unpacked !== undefined) {
         target.set(place.unpacked());
-      } else {
-        let crc = 0;
-        for (let start = 0; start < target.length; start += readSize) {
-          const part = target.subarray(start, start + readSize);
-          yield { target: part, position: place.position + start };
-          if (place.crc !== null) crc = crc32(part, crc);
-        }
-        if (place.crc !== null && crc !== place.crc && place.damaged !== undefined) throw place.damaged();
+        this.complete(entry, target);
+        continue;
       }
-      if (this.options.isBigEndian) swapBytes(target, storage.dtype);
-      if (device !== 'cpu' && target.length > 0) storage.owner.copy_(fromTypedArray(target));
+      let crc = 0;
+      const arrived = (part: Uint8Array, end: number): void => {
+        if (place.crc !== null) crc = crc32(part, crc);
+        if (end < target.length) return;
+        if (place.crc !== null && crc !== place.crc && place.damaged !== undefined) throw place.damaged();
+        this.complete(entry, target);
+      };
+      for (let start = 0; start < target.length; start += readSize) {
+        const part = target.subarray(start, start + readSize);
+        const end = start + part.length;
+        if (isMapped) arrived(part, end);
+        else yield { target: part, position: place.position + start, arrived: () => arrived(part, end) };
+      }
     }
+  }
+
+  /** To call once everything has arrived: what could not be checked without the elements. */
+  finish(): void {
+    for (const check of this.checks) check();
+  }
+
+  private complete({ storage, device }: PendingStorage, target: Uint8Array): void {
+    if (this.options.isBigEndian) swapBytes(target, storage.dtype);
+    if (device === 'cpu' || target.length === 0) return;
+    const bytes = fromTypedArray(target);
+    storage.owner.copy_(bytes);
+    bytes.dispose();
+  }
+
+  private unknownKind(key: string, type: unknown): SerializeError {
+    if (!(type instanceof PickledObject) || type.kind !== 'global')
+      return this.corrupt(`storage ${key} has no element type`);
+    const { path } = this.options;
+    return new SerializeError(
+      'FILE_UNSUPPORTED',
+      `${path === undefined ? '' : `${path}: `}storage ${key} is a ${`${type.module}.${type.name}`.slice(0, 200)}, which this engine has no elements for. Convert the tensors in Python, for example with dequantize().`,
+      { path },
+    );
   }
 
   corrupt(message: string): SerializeError {
@@ -148,23 +215,21 @@ export class StorageReader {
       throw this.corrupt(`storage ${key} would take ${byteLength} bytes, more than the file has`);
     }
     const device = this.deviceOf(location);
-    const owner = empty([byteLength], { dtype: 'uint8', device });
+    const isMappable = device === 'cpu' && byteLength > 0 && place !== null && place.unpacked === undefined;
+    const mapped = isMappable ? (this.options.mapping?.slice(place.position, byteLength, dtype) ?? null) : null;
+    const owner = mapped ?? empty([byteLength], { dtype: 'uint8', device });
     // Views of nothing have no address to write to.
     const isDirect = device === 'cpu' && byteLength > 0;
-    const target = isDirect ? storageBytes(owner) : new Uint8Array(byteLength);
+    const target = mapped !== null ? null : isDirect ? storageBytes(owner) : new Uint8Array(byteLength);
     const storage = new Storage(owner, dtype, byteLength / elementSizes[dtype]);
-    const entry = { storage, target, device, place };
+    const entry = { storage, byteLength, target, device, place };
     this.pending.set(key, entry);
     return entry;
   }
 
   private deviceOf(location: string): string {
     const { mapLocation, path } = this.options;
-    let device = location;
-    if (typeof mapLocation === 'string') device = mapLocation;
-    else if (typeof mapLocation === 'function') device = mapLocation(location);
-    else if (mapLocation !== undefined && Object.hasOwn(mapLocation, location))
-      device = mapLocation[location] as string;
+    const device = placeOf(location, mapLocation);
     const present = devices();
     if (device === 'cpu' || present.some((name) => name === device || name === `${device}:0`)) return device;
     const asked = device === location ? `a tensor is on the device ${location}` : `mapLocation asks for ${device}`;
@@ -174,6 +239,14 @@ export class StorageReader {
       { path },
     );
   }
+}
+
+/** Where tensors go that were on `location` when they were saved. */
+function placeOf(location: string, mapLocation: MapLocation | undefined): string {
+  if (mapLocation === undefined) return location;
+  if (typeof mapLocation === 'string' || mapLocation instanceof Device) return String(mapLocation);
+  if (typeof mapLocation === 'function') return String(mapLocation(location));
+  return Object.hasOwn(mapLocation, location) ? String(mapLocation[location]) : location;
 }
 
 function swapBytes(bytes: Uint8Array, dtype: DType): void {

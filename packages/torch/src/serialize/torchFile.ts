@@ -1,26 +1,41 @@
-import { read } from 'node:fs';
-import { promisify } from 'node:util';
 import { writeFileAtomic, writeFileAtomicSync } from './atomicWrite.js';
-import { BufferSource, type ByteSource, FileSource, readFailed, readRange } from './byteSource.js';
+import { BufferSource, type ByteSource, FileSource, readRange } from './byteSource.js';
 import { SerializeError } from './errors.js';
 import { isLegacyFile, planLegacyFile } from './legacyFile.js';
+import { MappedFile } from './mappedFile.js';
+import { looksLikeSafetensors } from './safetensorsHeader.js';
 import { serialize } from './serializeTensors.js';
-import { type MapLocation, type ReadRequest, StorageReader } from './storageReader.js';
+import { type MapLocation, type ReadRequest, type StoragePlace, StorageReader } from './storageReader.js';
 import { loadGlobals } from './torchGlobals.js';
 import { unpickle } from './unpickle.js';
 import { describeSource, ZipReader, zipCorrupt } from './zipReader.js';
 
-export interface LoadOptions {
+export interface DeserializeOptions {
   /** Puts tensors on other devices than those they were saved from; default: where they were. */
   mapLocation?: MapLocation;
-  /** Whether every record must have the checksum the file gives for it; default true. */
+  /** Whether every record must have the checksum the file gives for it; default true, false with `mmap`. */
   verifyChecksums?: boolean;
+  /**
+   * Bytes that compressed records may unpack to in all; default 256 MiB, or 20 × the file where that is more. torch's
+   * save never compresses, so a file that needs more was packed by hand or to do harm.
+   */
+  maxUnpackedBytes?: number;
 }
 
-/** What is known of a file once its structure was read: the value, and the reads that fill its tensors. */
+export interface LoadOptions extends DeserializeOptions {
+  /**
+   * Makes CPU tensors views of the file, whose pages are read when they are used; default false. What is written to such
+   * a tensor stays in this process. The file may be deleted or replaced by a rename meanwhile; one that is made shorter
+   * in place ends the process when a missing page is used, so copy what you keep (`clone()`) from files you do not own.
+   * Checksums are not verified unless asked, for that would read all of the file.
+   */
+  mmap?: boolean;
+}
+
+/** What is known of a file once its structure was read: the value, and what is to be read into its tensors. */
 export interface LoadPlan {
   value: unknown;
-  reads: Iterable<ReadRequest>;
+  storages: StorageReader;
 }
 
 /**
@@ -48,9 +63,23 @@ export function saveSync(value: unknown, path: string): void {
 export async function load(path: string, options: LoadOptions = {}): Promise<unknown> {
   const source = new FileSource(path);
   try {
-    const plan = planFile(source, options);
-    for (const request of plan.reads) await readAsync(source, request);
-    return plan.value;
+    const { value, storages } = planFile(source, options);
+    let last: ReadRequest | null = null;
+    for (const request of storages.requests()) {
+      // The system reads one piece while this thread verifies the one before.
+      const reading = source.readIntoLater(request.target, request.position);
+      try {
+        last?.arrived();
+      } catch (error) {
+        await reading.catch(() => undefined); // nothing may still read into memory, or from a closed file
+        throw error;
+      }
+      await reading;
+      last = request;
+    }
+    last?.arrived();
+    storages.finish();
+    return value;
   } finally {
     source.close();
   }
@@ -67,39 +96,39 @@ export function loadSync(path: string, options: LoadOptions = {}): unknown {
 }
 
 /** {@link load} from bytes in memory. */
-export function deserialize(bytes: Uint8Array, options: LoadOptions = {}): unknown {
+export function deserialize(bytes: Uint8Array, options: DeserializeOptions = {}): unknown {
   return loadFrom(new BufferSource(bytes), options);
 }
 
 function loadFrom(source: ByteSource, options: LoadOptions): unknown {
-  const plan = planFile(source, options);
-  for (const { target, position } of plan.reads) source.readInto(target, position);
-  return plan.value;
-}
-
-const readPart = promisify(read);
-
-async function readAsync(source: FileSource, { target, position }: ReadRequest): Promise<void> {
-  for (let done = 0; done < target.length; ) {
-    const { bytesRead } = await readPart(source.fd, target, done, target.length - done, position + done).catch(
-      (cause) => {
-        throw readFailed(source.path, cause);
-      },
-    );
-    if (bytesRead === 0) throw readFailed(source.path, new Error('it became shorter while it was read'));
-    done += bytesRead;
+  const { value, storages } = planFile(source, options);
+  for (const { target, position, arrived } of storages.requests()) {
+    source.readInto(target, position);
+    arrived();
   }
+  storages.finish();
+  return value;
 }
 
 function planFile(source: ByteSource, options: LoadOptions): LoadPlan {
   const head = readRange(source, 0, Math.min(source.size, 264));
   if (head[0] === 0x50 && head[1] === 0x4b) return planZipFile(source, options);
-  if (isLegacyFile(head)) return planLegacyFile(source, options);
+  if (isLegacyFile(head)) {
+    if (options.mmap) throw notMappable(source, 'has the format before PyTorch 1.6');
+    return planLegacyFile(source, options);
+  }
   const isTar = Buffer.from(head.subarray(257, 262)).toString('latin1') === 'ustar';
   if (isTar) {
     throw new SerializeError(
       'FILE_UNSUPPORTED',
       `${describeSource(source)} is a tar archive of PyTorch 0.1. Load it in Python and save it again.`,
+      { path: source.path },
+    );
+  }
+  if (looksLikeSafetensors(head)) {
+    throw new SerializeError(
+      'FILE_UNRECOGNIZED',
+      `${describeSource(source)} is a safetensors file; read it with loadSafetensors`,
       { path: source.path },
     );
   }
@@ -114,8 +143,8 @@ function planFile(source: ByteSource, options: LoadOptions): LoadPlan {
 }
 
 function planZipFile(source: ByteSource, options: LoadOptions): LoadPlan {
-  const verify = options.verifyChecksums ?? true;
-  const archive = new ZipReader(source, { verifyChecksums: verify });
+  const verify = options.verifyChecksums ?? options.mmap !== true;
+  const archive = new ZipReader(source, { verifyChecksums: verify, maxUnpackedBytes: options.maxUnpackedBytes });
   const folder = topFolderOf(archive, source);
   if (archive.entries.has(`${folder}constants.pkl`)) {
     throw new SerializeError(
@@ -124,31 +153,48 @@ function planZipFile(source: ByteSource, options: LoadOptions): LoadPlan {
       { path: source.path },
     );
   }
+  const mapping = options.mmap && source instanceof FileSource ? new MappedFile(source) : undefined;
   const storages = new StorageReader({
     mapLocation: options.mapLocation,
+    mapping,
     limit: [...archive.entries.values()].reduce((sum, entry) => sum + entry.size, 0),
     isBigEndian: isBigEndian(archive, folder),
     path: source.path,
   });
-  const { value } = unpickle(archive.read(`${folder}data.pkl`), {
-    globals: loadGlobals,
-    persistentLoad: (id, context) => {
-      const [kind, type, key, location, length] = Array.isArray(id) ? (id as unknown[]) : [];
-      if (kind !== 'storage') throw context.corrupt('a persistent id is no storage');
-      const name = `${folder}data/${String(key)}`;
-      return storages.storage(String(key), type, location, length, () => {
-        const entry = archive.entry(name);
-        return {
-          position: entry.isDeflated ? 0 : archive.locate(entry),
-          byteLength: entry.size,
-          crc: verify ? entry.crc : null,
-          ...(entry.isDeflated ? { unpacked: () => archive.read(name) } : {}),
-          damaged: () => zipCorrupt(source, `${name} is damaged: its checksum is wrong`, entry.offset),
-        };
-      });
-    },
-  });
-  return { value, reads: storages.fill() };
+  const placeOf = (key: string): StoragePlace => {
+    const name = `${folder}data/${key}`;
+    const entry = archive.entry(name);
+    if (mapping !== undefined && entry.isDeflated) throw notMappable(source, `has the compressed record ${name}`);
+    return {
+      position: entry.isDeflated ? 0 : archive.locate(entry),
+      byteLength: entry.size,
+      crc: verify ? entry.crc : null,
+      ...(entry.isDeflated ? { unpacked: () => archive.read(name) } : {}),
+      damaged: () => zipCorrupt(source, `${name} is damaged: its checksum is wrong`, entry.offset),
+    };
+  };
+  try {
+    const { value } = unpickle(archive.read(`${folder}data.pkl`), {
+      globals: loadGlobals,
+      defer: (check) => storages.defer(check),
+      persistentLoad: (id, context) => {
+        const [kind, type, key, location, length] = Array.isArray(id) ? (id as unknown[]) : [];
+        if (kind !== 'storage') throw context.corrupt('a persistent id is no storage');
+        return storages.storage(key, type, location, length, placeOf);
+      },
+    });
+    return { value, storages };
+  } finally {
+    mapping?.close(); // the tensors hold it from now on
+  }
+}
+
+function notMappable(source: ByteSource, what: string): SerializeError {
+  return new SerializeError(
+    'FILE_UNSUPPORTED',
+    `${describeSource(source)} ${what}, which cannot be mapped into memory. Load it without mmap, or load it once and save it again.`,
+    { path: source.path },
+  );
 }
 
 /** The folder all records are in, with its slash; torch names it after the file. */

@@ -1,12 +1,18 @@
 import { elementSizes } from '../creation.js';
 import { Device } from '../device.js';
-import { type DType, isComplex, isFloatingPoint } from '../dtype.js';
+import { invokeN } from '../dispatch.js';
+import { type DType, isComplex, isDType, isFloatingPoint } from '../dtype.js';
+import { TorchError } from '../errors.js';
+import { operatorId } from '../operatorId.js';
 import { Parameter } from '../parameter.js';
 import { asView } from '../storage.js';
 import { Tensor } from '../tensor.js';
+import { SerializeError } from './errors.js';
 import type { KnownGlobal, PickleContext } from './knownGlobal.js';
 import { numpyGlobals } from './numpyValues.js';
 import { pythonGlobals } from './pythonGlobals.js';
+import { PyDType } from './pythonValues.js';
+import { rebuildSparse } from './sparseTensors.js';
 
 /** Python's name of the storage of each dtype. */
 export const storageNames: Readonly<Record<DType, string>> = {
@@ -47,6 +53,20 @@ export class Storage {
   }
 }
 
+/** Kinds of tensors that have no counterpart here, and what to do about them. */
+const refused: Readonly<Record<string, string>> = {
+  _rebuild_qtensor: 'a quantized tensor, which cannot be read. Save its dequantize() in Python.',
+  _rebuild_nested_tensor: 'a nested tensor, which cannot be read. Save its unbind() in Python.',
+  _rebuild_meta_tensor_no_storage: 'a tensor on the device meta, which has no elements. Save a tensor with elements.',
+  _rebuild_wrapper_subclass: 'a tensor that only wraps others. Save what it wraps.',
+  _rebuild_device_tensor_from_numpy: 'a tensor of a device that keeps its elements apart. Save its cpu() in Python.',
+  _rebuild_device_tensor_from_cpu_tensor:
+    'a tensor of a device that keeps its elements apart. Save its cpu() in Python.',
+  _rebuild_xla_tensor: 'a tensor of a device that keeps its elements apart. Save its cpu() in Python.',
+};
+const maxDimensions = 64;
+const negViewId = operatorId('aten::_neg_view');
+
 /** The names that stand for tensors and what they are made of. */
 export const torchGlobals: ReadonlyMap<string, KnownGlobal> = new Map<string, KnownGlobal>([
   ['torch._utils._rebuild_tensor', { call: rebuildTensor }],
@@ -57,6 +77,16 @@ export const torchGlobals: ReadonlyMap<string, KnownGlobal> = new Map<string, Kn
   ['torch._tensor._rebuild_from_type', { call: rebuildFromType }],
   ['torch._tensor._rebuild_from_type_v2', { call: rebuildFromType }],
   ['torch.tensor._rebuild_from_type', { call: rebuildFromType }],
+  ['torch._utils._rebuild_sparse_tensor', { call: rebuildSparse }],
+  ['torch._utils._rebuild_sparse_csr_tensor', { call: rebuildSparse }],
+  ...Object.entries(refused).map(([name, what]): [string, KnownGlobal] => [
+    `torch._utils.${name}`,
+    {
+      call: () => {
+        throw new SerializeError('FILE_UNSUPPORTED', `the file holds ${what}`);
+      },
+    },
+  ]),
   ['torch.device', { call: makeDevice }],
   ...Object.entries(storageNames).flatMap(([dtype, name]): [string, KnownGlobal][] => {
     const value = new StorageType(dtype as DType);
@@ -76,21 +106,26 @@ export const loadGlobals = [torchGlobals, pythonGlobals, numpyGlobals];
 
 /** `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, metadata)`; the short form lacks the end. */
 function rebuildTensor(args: unknown[], context: PickleContext): Tensor {
-  const [storage, offset, size, stride, requiresGrad] = args;
+  const [storage, offset, size, stride, requiresGrad, , metadata] = args;
   if (!(storage instanceof Storage)) throw context.corrupt('a tensor has no storage');
-  return view(storage, storage.dtype, [offset, size, stride, requiresGrad], context);
+  return view(storage, storage.dtype, [offset, size, stride, requiresGrad], metadata, context);
 }
 
 /** `_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata)`. */
 function rebuildTypedTensor(args: unknown[], context: PickleContext): Tensor {
-  const [storage, offset, size, stride, requiresGrad, , dtype] = args;
+  const [storage, offset, size, stride, requiresGrad, , dtype, metadata] = args;
   if (!(storage instanceof Storage)) throw context.corrupt('a tensor has no storage');
-  const name = String(dtype);
-  if (!(name in elementSizes)) throw context.corrupt(`a tensor has the unknown dtype ${name}`);
-  return view(storage, name as DType, [offset, size, stride, requiresGrad], context);
+  if (!(dtype instanceof PyDType)) throw context.corrupt('a tensor has no dtype');
+  if (!isDType(dtype.dtype)) {
+    throw new SerializeError(
+      'FILE_UNSUPPORTED',
+      `the file holds a tensor of ${dtype}, which this engine has no elements for. Convert it in Python with to().`,
+    );
+  }
+  return view(storage, dtype.dtype, [offset, size, stride, requiresGrad], metadata, context);
 }
 
-function view(storage: Storage, dtype: DType, layout: unknown[], context: PickleContext): Tensor {
+function view(storage: Storage, dtype: DType, layout: unknown[], metadata: unknown, context: PickleContext): Tensor {
   const [offset, size, stride, requiresGrad] = layout;
   const sizes = countsOf(size, 'sizes', context);
   const strides = countsOf(stride, 'strides', context);
@@ -110,14 +145,33 @@ function view(storage: Storage, dtype: DType, layout: unknown[], context: Pickle
     );
   }
   if (storage.byteOffset % elementSize !== 0) throw context.corrupt('a tensor is not aligned in its storage');
-  const tensor = asView(storage.owner, dtype, sizes, strides, storage.byteOffset / elementSize + (start as number));
+  let tensor: Tensor;
+  try {
+    tensor = asView(storage.owner, dtype, sizes, strides, storage.byteOffset / elementSize + (start as number));
+  } catch (error) {
+    if (error instanceof TorchError) throw context.corrupt(`a tensor does not fit its storage: ${error.message}`);
+    throw error;
+  }
+  tensor = withFlags(tensor, metadata, context);
   if (requiresGrad === true) markRequiresGrad(tensor, context);
   return tensor;
 }
 
+/** Conjugated and negated views of newer files are flags beside the elements. */
+function withFlags(tensor: Tensor, metadata: unknown, context: PickleContext): Tensor {
+  if (!(metadata instanceof Map)) return tensor;
+  let result = tensor;
+  if (metadata.get('conj') === true) {
+    if (!isComplex(tensor.dtype)) throw context.corrupt(`a tensor of ${tensor.dtype} cannot be conjugated`);
+    result = result.conj();
+  }
+  return metadata.get('neg') === true ? (invokeN(negViewId, [result]) as Tensor) : result;
+}
+
 function countsOf(value: unknown, what: string, context: PickleContext): number[] {
   const isCount = (n: unknown) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0;
-  if (!Array.isArray(value) || !value.every(isCount)) throw context.corrupt(`a tensor has no ${what}`);
+  if (!Array.isArray(value) || value.length > maxDimensions || !value.every(isCount))
+    throw context.corrupt(`a tensor has no ${what}`);
   return Array.from(value as number[]);
 }
 

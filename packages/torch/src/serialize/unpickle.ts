@@ -8,6 +8,8 @@ export interface UnpickleOptions {
   globals?: readonly ReadonlyMap<string, KnownGlobal>[];
   /** Turns a persistent id into a value. Without it a stream with such ids is refused. */
   persistentLoad?: (id: unknown, context: PickleContext) => unknown;
+  /** Takes checks to run when the data that persistent ids refer to is there. */
+  defer?: (check: () => void) => void;
   /** First byte of the pickle, default 0. */
   start?: number;
 }
@@ -62,6 +64,11 @@ class Unpickler implements PickleContext {
 
   charge(amount: number): void {
     this.stream.charge(amount);
+  }
+
+  defer(check: () => void): void {
+    if (this.options.defer === undefined) throw this.corrupt('the stream refers to data outside it');
+    this.options.defer(check);
   }
 
   /** Runs one opcode; the answer is `stopped` after STOP. The numbers are the opcodes of Python's pickletools. */
@@ -149,7 +156,7 @@ class Unpickler implements PickleContext {
       case 0x29: // EMPTY_TUPLE
         return this.push(new Tuple());
       case 0x74: // TUPLE
-        return this.push(toTuple(this.popMark()));
+        return this.push(Tuple.from(this.popMark()));
       case 0x85: // TUPLE1
       case 0x86: // TUPLE2
       case 0x87: // TUPLE3
@@ -238,7 +245,7 @@ class Unpickler implements PickleContext {
 
   private popTuple(length: number): Tuple {
     if (this.stack.length < length) throw this.corrupt(`${length} values are needed, ${this.stack.length} are there`);
-    return toTuple(this.stack.splice(this.stack.length - length, length));
+    return Tuple.from(this.stack.splice(this.stack.length - length, length));
   }
 
   private remembered(index: number): unknown {
@@ -328,11 +335,21 @@ class Unpickler implements PickleContext {
     if (!(callee instanceof PickledObject)) throw this.corrupt('a value is called that is no class or function');
     if (callee.kind === 'global') {
       const known = this.lookUp(`${callee.module}.${callee.name}`);
-      if (known?.call !== undefined) return known.call(args, this);
+      if (known?.call !== undefined) {
+        this.charge(args.length); // one list of arguments may serve many calls
+        return known.call(args, this);
+      }
     }
-    const object = new PickledObject(callee.module, callee.name, kind, toTuple(args));
+    const object = new PickledObject(callee.module, callee.name, kind, this.toTuple(args));
     if (callee.kind !== 'global') object.callee = callee;
     return object;
+  }
+
+  /** Arguments as a tuple. A list is copied, and may be copied again and again, so it counts. */
+  private toTuple(items: unknown[]): Tuple {
+    if (items instanceof Tuple) return items;
+    this.charge(items.length);
+    return Tuple.from(items);
   }
 
   private newObject(keywords: unknown): undefined {
@@ -342,7 +359,7 @@ class Unpickler implements PickleContext {
       return this.push(this.makeObject(cls, args, 'new'));
     }
     if (!(cls instanceof PickledObject)) throw this.corrupt('an object is made of a value that is no class');
-    const object = new PickledObject(cls.module, cls.name, 'newWithKeywords', toTuple(args));
+    const object = new PickledObject(cls.module, cls.name, 'newWithKeywords', this.toTuple(args));
     object.keywords = keywords;
     if (cls.kind !== 'global') object.callee = cls;
     this.push(object);
@@ -358,6 +375,7 @@ class Unpickler implements PickleContext {
     if (target instanceof PickledObject) {
       target.state = state;
     } else if (target instanceof Namespace || target instanceof OrderedDict) {
+      this.chargeState(state);
       const fields = attributesOf(state);
       if (fields === null) throw this.corrupt('the state of an object is not a dict of attributes');
       if (target instanceof Namespace) for (const [name, value] of fields) setField(target, name, value);
@@ -369,15 +387,14 @@ class Unpickler implements PickleContext {
     }
   }
 
+  /** One dict may be the state of many objects, and is walked for each. */
+  private chargeState(state: unknown): void {
+    const parts = state instanceof Tuple && state.length === 2 ? state : [state];
+    for (const part of parts) if (part instanceof DictDraft) this.charge(part.size);
+  }
+
   private persistent(id: unknown): unknown {
     if (this.options.persistentLoad === undefined) throw this.corrupt('the stream refers to data outside it');
     return this.options.persistentLoad(id, this);
   }
-}
-
-function toTuple(items: unknown[]): Tuple {
-  if (items instanceof Tuple) return items;
-  const tuple = new Tuple();
-  for (const item of items) tuple.push(item);
-  return tuple;
 }

@@ -21,21 +21,40 @@ const endLength = 22;
 const longestComment = 0xffff;
 /** Deflate never packs better than this, so a larger claim is a lie. */
 const bestDeflateRatio = 1032;
+const usualUnpackedBytes = 256 * 2 ** 20;
+const usualUnpackedRatio = 20;
+
+export interface ZipReaderOptions {
+  /** Default true. */
+  verifyChecksums?: boolean | undefined;
+  /** Bytes that deflated records may have in all; default 256 MiB, or 20 × the archive where that is more. */
+  maxUnpackedBytes?: number | undefined;
+}
 
 /**
  * Reads a zip archive: stored and deflated records, zip64. The directory is checked when opened (every record inside
  * the file, none over another); a record's checksum when it is read, unless `verifyChecksums` is false.
  *
- * @throws SerializeError `ZIP_CORRUPT`
+ * @throws SerializeError `ZIP_CORRUPT`, `UNPACKED_TOO_LARGE`
  */
 export class ZipReader {
   readonly entries: ReadonlyMap<string, ZipEntry>;
 
   constructor(
     private readonly source: ByteSource,
-    private readonly options: { verifyChecksums?: boolean } = {},
+    private readonly options: ZipReaderOptions = {},
   ) {
     this.entries = readDirectory(source);
+    const most = options.maxUnpackedBytes ?? Math.max(usualUnpackedBytes, usualUnpackedRatio * source.size);
+    let unpacked = 0;
+    for (const { isDeflated, size } of this.entries.values()) if (isDeflated) unpacked += size;
+    if (unpacked > most) {
+      throw new SerializeError(
+        'UNPACKED_TOO_LARGE',
+        `${describeSource(source)}: its compressed records would unpack to ${unpacked} bytes, and ${most} are allowed. If you trust the file, raise maxUnpackedBytes.`,
+        { path: source.path },
+      );
+    }
   }
 
   /** The unpacked bytes of a record, checked against its checksum. */
