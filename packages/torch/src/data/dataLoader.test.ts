@@ -248,7 +248,37 @@ describe('bad arguments', () => {
   const data = items(4);
   const stream = new Counting(4);
   const cases: [string, () => unknown, RegExp][] = [
-    ['numWorkers above 0', () => new DataLoader(data, { numWorkers: 2 }), /worker threads are not there yet/],
+    [
+      'workerInitFn without workers',
+      () => new DataLoader(data, { workerInitFn: () => {} }),
+      /workerInitFn is for workers/,
+    ],
+    [
+      'inOrder false without workers',
+      () => new DataLoader(data, { inOrder: false }),
+      /inOrder is false.*numWorkers is 0/,
+    ],
+    ['a number as inOrder', () => new DataLoader(data, { inOrder: 1 as never }), /inOrder must be true or false/],
+    [
+      'an unknown seeding',
+      () => new DataLoader(data, { seeding: 'worker' as never }),
+      /seeding must be 'global' or 'batch', got 'worker'/,
+    ],
+    [
+      'global seeding with workers',
+      () => new DataLoader(data, { numWorkers: 1, seeding: 'global' }),
+      /workers cannot draw from this thread's generator/,
+    ],
+    [
+      'an unknown onBadSample',
+      () => new DataLoader(data, { onBadSample: 'ignore' as never }),
+      /onBadSample must be 'raise' or 'skip'/,
+    ],
+    [
+      'a text as workerInitFn',
+      () => new DataLoader(data, { numWorkers: 1, workerInitFn: 'f' as never }),
+      /workerInitFn must be a function/,
+    ],
     [
       'negative numWorkers',
       () => new DataLoader(data, { numWorkers: -1 }),

@@ -1,7 +1,11 @@
+import { cuda } from '../device.js';
 import { TorchError } from '../errors.js';
 import { defaultGenerator, Generator } from '../random.js';
 import type { Tensor } from '../tensor.js';
-import { type BatchSource, fetchFrom, IndexedBatches, pinBatch, StreamedBatches } from './batchSource.js';
+import { warn } from '../warnings.js';
+import { withoutBad } from './badSamples.js';
+import { BatchFetcher } from './batchFetcher.js';
+import { type BatchSource, IndexedBatches, SeededStream, StreamedBatches } from './batchSource.js';
 import { shown } from './checks.js';
 import { defaultCollate, defaultConvert } from './collate.js';
 import type { Converted } from './collated.js';
@@ -9,11 +13,17 @@ import { type AnyLoaderOptions, checkLoaderArguments, type LoaderOptions } from 
 import { type BatchOf, type Dataset, type ItemOf, IterableDataset, isStateful, type Stateful } from './dataset.js';
 import { AsyncBatchIterator, BatchIterator, EpochRun, type RunParts, type RunState } from './epochRun.js';
 import { IndexBatches, IteratedKeys, type KeySource } from './keySource.js';
+import { closeWhenForgotten, LoaderWorkers } from './loaderWorkers.js';
+import { pinBatch } from './pinBatch.js';
 import { ReplayedIterator } from './replayedIterator.js';
+import { reportError } from './sampleError.js';
 import { BatchSampler } from './samplers/batchSampler.js';
 import { drawSeed, RandomSampler } from './samplers/randomSampler.js';
 import { hasIndexPass, IndexSampler, type Sampler } from './samplers/sampler.js';
 import { SequentialSampler } from './samplers/sequentialSampler.js';
+import { batchSeed, type Seeding } from './seeding.js';
+import type { BadSample } from './workers/messages.js';
+import { WorkerBatches } from './workers/workerBatches.js';
 
 type AnyDataset = Dataset | IterableDataset;
 
@@ -64,8 +74,16 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   readonly generator: Generator | null;
   readonly collateFn: ((samples: never) => unknown) | null;
   readonly pinMemory: boolean;
-  readonly numWorkers: number = 0;
-  readonly persistentWorkers: boolean = false;
+  readonly numWorkers: number;
+  readonly persistentWorkers: boolean;
+  /** Batches that each worker loads ahead; null without workers. */
+  readonly prefetchFactor: number | null;
+  readonly timeout: number;
+  readonly workerInitFn: ((workerId: number) => unknown) | null;
+  readonly inOrder: boolean;
+  readonly seeding: Seeding;
+  /** Samples that could not be loaded and were left out since this loader was made. */
+  badSamples = 0;
   /** As given, so that a loader like this one can be made. */
   readonly options: Readonly<AnyLoaderOptions>;
 
@@ -73,6 +91,8 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   private readonly ownGenerators: readonly Generator[];
   private running: EpochRun | null = null;
   private loaded: DataLoaderState | null = null;
+  private readonly workers = new LoaderWorkers(this);
+  private readonly onBadSample: ((error: unknown, index: number | null) => void) | null;
 
   constructor(dataset: AnyDataset, options: AnyLoaderOptions = {}) {
     checkLoaderArguments(dataset, options);
@@ -83,6 +103,17 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
     this.generator = generator;
     this.collateFn = collateFn;
     this.pinMemory = options.pinMemory ?? false;
+    this.numWorkers = options.numWorkers ?? 0;
+    this.persistentWorkers = options.persistentWorkers ?? false;
+    this.prefetchFactor = this.numWorkers === 0 ? null : (options.prefetchFactor ?? 2);
+    this.timeout = options.timeout ?? 0;
+    this.workerInitFn = options.workerInitFn ?? null;
+    this.inOrder = options.inOrder ?? true;
+    this.seeding = options.seeding ?? (this.numWorkers === 0 ? 'global' : 'batch');
+    this.onBadSample =
+      options.onBadSample === 'skip'
+        ? (error, index) => this.countBad({ index, dataset: dataset.constructor.name, error: reportError(error) })
+        : null;
     this.batchSize = options.batchSampler ? null : batchSize;
     if (dataset instanceof IterableDataset) {
       this.sampler = null;
@@ -94,8 +125,7 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
       this.batchSampler =
         options.batchSampler ?? (batchSize === null ? null : new BatchSampler(this.sampler, batchSize, { dropLast }));
     }
-    const collates = this.batchSize !== null || this.batchSampler !== null;
-    this.makeBatch = collateFn ?? (collates ? defaultCollate : defaultConvert);
+    this.makeBatch = collateFn ?? (this.collates ? defaultCollate : defaultConvert);
     const holders = [this, this.sampler, this.batchSampler] as ({ generator?: unknown } | null)[];
     const generators = holders.map((holder) => holder?.generator).filter((found) => found instanceof Generator);
     this.ownGenerators = [...new Set(generators)].filter((found) => found !== defaultGenerator());
@@ -119,11 +149,22 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   }
 
   [Symbol.iterator](): BatchIterator<Batch> {
-    return new BatchIterator(this.begin());
+    const run = this.begin();
+    const iterator = new BatchIterator<Batch>(run);
+    closeWhenForgotten(iterator, run.openSource);
+    return iterator;
   }
 
   [Symbol.asyncIterator](): AsyncBatchIterator<Batch> {
-    return new AsyncBatchIterator(this.begin());
+    const run = this.begin();
+    const iterator = new AsyncBatchIterator<Batch>(run);
+    closeWhenForgotten(iterator, run.openSource);
+    return iterator;
+  }
+
+  /** Ends the workers that `persistentWorkers` keeps; the next epoch starts new ones. Resolves when they are gone. */
+  close(): Promise<void> {
+    return this.workers.close();
   }
 
   /**
@@ -134,10 +175,11 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   stateDict(): DataLoaderState {
     if (this.loaded !== null) return this.loaded;
     const { dataset } = this;
+    const behind = this.running?.behind() ?? null;
     return {
       running: this.running?.state() ?? null,
-      generators: this.ownGenerators.map((generator) => generator.getState()),
-      sampler: this.statefulSampler()?.stateDict() ?? null,
+      generators: behind?.generators ?? this.ownGenerators.map((generator) => generator.getState()),
+      sampler: behind?.sampler ?? this.statefulSampler()?.stateDict() ?? null,
       dataset: isStateful(dataset) ? dataset.stateDict() : null,
     };
   }
@@ -175,33 +217,98 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   private runParts(): RunParts {
     return {
       drawBaseSeed: () => drawSeed(this.generator),
-      open: (begin, resumeAt) => this.open(begin, resumeAt),
+      open: (begin, resumeAt, baseSeed) => this.open(begin, resumeAt, baseSeed),
       onEnd: (run) => {
         if (this.running === run) this.running = null;
       },
     };
   }
 
-  private open(begin: () => void, resumeAt: RunState | null): BatchSource {
+  private open(begin: () => void, resumeAt: RunState | null, baseSeed: () => bigint): BatchSource {
     const { dataset } = this;
     const position = resumeAt?.source ?? null;
+    if (this.pinMemory && !cuda.isAvailable())
+      warn('DATA_PIN_MEMORY_UNUSED', 'pinMemory is true, but there is no GPU; batches stay in ordinary memory.');
+    if (this.numWorkers > 0) return this.openWorkers(begin, position, baseSeed);
     if (!(dataset instanceof IterableDataset)) {
-      const collate = this.collateFn === null && dataset.getBatch && this.batchSampler ? null : this.makeBatch;
-      return new IndexedBatches(this.openKeys(begin, position), this.fetch(dataset, collate), resumeAt?.batches ?? 0);
+      const keys = this.openKeys(begin, position);
+      const seedOf = this.seeding === 'global' ? null : (number: number) => batchSeed(baseSeed(), number);
+      const fetched = (position?.fetched as number | undefined) ?? resumeAt?.batches ?? 0;
+      return new IndexedBatches(keys, this.fetcher(dataset), seedOf, fetched);
     }
     if (resumeAt === null) begin();
-    const samples = new ReplayedIterator(dataset, this.ownGenerators, isStateful(dataset), () => {}, position);
-    const collate = this.pinMemory ? (batch: never) => pinBatch(this.makeBatch(batch)) : this.makeBatch;
-    return new StreamedBatches(dataset, samples, this.batchSize, this.dropLast, collate);
+    const { batchSize, dropLast, onBadSample } = this;
+    const rules = { batchSize, dropLast, collate: this.pinned(this.makeBatch), onBadSample };
+    if (this.seeding === 'batch') return new SeededStream(dataset, rules, baseSeed(), position);
+    const skipping = { [Symbol.iterator]: () => withoutBad(dataset[Symbol.iterator](), onBadSample) };
+    const samples = new ReplayedIterator(skipping, this.ownGenerators, isStateful(dataset), () => {}, position);
+    return new StreamedBatches(dataset, samples, rules);
   }
 
-  private fetch(dataset: Dataset, collate: ((samples: never) => unknown) | null): (keys: number[] | number) => unknown {
-    const fetch = fetchFrom(dataset, collate);
-    if (!this.pinMemory) return fetch;
-    return (keys) => {
-      const batch = fetch(keys);
-      return batch instanceof Promise ? batch.then(pinBatch) : pinBatch(batch);
+  private openWorkers(
+    begin: () => void,
+    position: Record<string, unknown> | null,
+    baseSeed: () => bigint,
+  ): BatchSource {
+    const { dataset, collateFn, workerInitFn, batchSize, dropLast, persistentWorkers: persistent } = this;
+    const keys = dataset instanceof IterableDataset ? null : this.openKeys(begin, position);
+    if (keys === null && position === null) begin();
+    const rules = {
+      batchSize,
+      dropLast,
+      collates: this.collates,
+      pinMemory: this.pinMemory,
+      skipsBadSamples: this.onBadSample !== null,
     };
+    const roots = { dataset, collateFn, workerInitFn };
+    const pool = this.workers.forEpoch({ numWorkers: this.numWorkers, roots, rules }, persistent);
+    const sampler = this.statefulSampler();
+    const settings = {
+      dataset,
+      keys,
+      baseSeed: baseSeed(),
+      prefetchFactor: this.prefetchFactor!,
+      inOrder: this.inOrder,
+      timeout: this.timeout === 0 ? Number.POSITIVE_INFINITY : this.timeout * 1000,
+      persistent,
+      generators: this.ownGenerators,
+      sampler: sampler instanceof IndexSampler ? null : sampler,
+      onBadSample: (bad: BadSample) => this.countBad(bad),
+    };
+    const batches = new WorkerBatches(pool, settings, position);
+    if (persistent) this.workers.attach(batches);
+    return batches;
+  }
+
+  private countBad({ index, dataset, error }: BadSample): void {
+    this.badSamples += 1;
+    if (this.badSamples > 1) return;
+    const which = index === null ? 'A sample' : `Sample ${index}`;
+    warn(
+      'DATA_BAD_SAMPLE',
+      `${which} of ${dataset} could not be loaded and was left out: ${error.name}: ${error.message}. Further ones are only counted, in the loader's badSamples.`,
+    );
+  }
+
+  private get collates(): boolean {
+    return this.batchSize !== null || this.batchSampler !== null;
+  }
+
+  private pinned(collate: (samples: never) => unknown): (samples: never) => unknown {
+    return this.pinMemory ? (samples) => pinBatch(collate(samples)) : collate;
+  }
+
+  private fetcher(dataset: Dataset): BatchFetcher {
+    const { onBadSample } = this;
+    const makesBatches = this.collateFn === null && dataset.getBatch !== undefined && this.batchSampler !== null;
+    if (!makesBatches)
+      return new BatchFetcher(dataset, {
+        collate: this.pinned(this.makeBatch),
+        onBadSample,
+        oneByOne: this.seeding === 'batch',
+      });
+    const source = this.pinMemory ? pinning(dataset) : dataset;
+    return new BatchFetcher(source, { collate: null, onBadSample, oneByOne: true });
   }
 
   private openKeys(begin: () => void, position: Record<string, unknown> | null): KeySource {
@@ -227,14 +334,31 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
     return candidates.find(isStateful) ?? null;
   }
 }
+/** A dataset whose batches are copied to page-locked memory. */
+function pinning(dataset: Dataset): Dataset {
+  return {
+    length: dataset.length,
+    getItem: (index) => dataset.getItem(index),
+    getBatch: (indices) => {
+      const batch = dataset.getBatch!(indices);
+      return batch instanceof Promise ? batch.then(pinBatch) : pinBatch(batch);
+    },
+  };
+}
+
 Object.defineProperty(Loader, 'name', { value: 'DataLoader' });
 
 /**
  * Batches of a dataset, epoch after epoch: `for (const batch of loader)`, or `for await` for datasets whose samples are
  * promises. Orders, seeds and random draws are PyTorch's.
  *
+ * With `numWorkers` threads load the batches ahead; `for` then blocks this thread until the next one is there, and `for
+ * await` does not.
+ *
  * Options: `batchSize` 1, `shuffle` false, `sampler`, `batchSampler`, `dropLast` false, `collateFn`, `generator`,
- * `pinMemory` false; see `LoaderOptions`. Bad ones throw `DATA_LOADER`. The type of a batch follows from the dataset:
+ * `pinMemory` false, `numWorkers` 0 and what goes with it; see `LoaderOptions`. Bad ones throw `DATA_LOADER`, a dataset
+ * that workers cannot have a copy of `DATA_TRAVEL`, a sample that a worker could not load `DATA_SAMPLE` and a worker that
+ * ended `DATA_WORKER`. The type of a batch follows from the dataset:
  * with samples `[Tensor, number]` it is `[Tensor, Tensor]`.
  */
 export type DataLoader<Batch = unknown> = Loader<Batch>;

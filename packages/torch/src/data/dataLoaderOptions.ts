@@ -3,6 +3,7 @@ import type { Generator } from '../random.js';
 import { checkBoolean, checkGenerator, checkPositiveInteger, shown } from './checks.js';
 import { type Dataset, IterableDataset } from './dataset.js';
 import type { Sampler } from './samplers/sampler.js';
+import type { Seeding } from './seeding.js';
 
 /** Options of `DataLoader` besides `batchSize` and `collateFn`, which decide the type of a batch. */
 export interface LoaderOptions {
@@ -18,14 +19,25 @@ export interface LoaderOptions {
   generator?: Generator | null;
   /** Copy batches to page-locked memory where there is a GPU; default false. */
   pinMemory?: boolean;
-  /** Worker threads. Only 0, the default, for now: samples are loaded in the thread that asks for them. */
+  /** Threads that load samples; 0, the default, loads them in the thread that asks. */
   numWorkers?: number;
-  /** Batches that each worker loads ahead. Only with workers. */
+  /** Batches that each worker loads ahead; default 2. Only with workers. */
   prefetchFactor?: number | null;
-  /** Keep the workers between epochs; default false. Only with workers. */
+  /** Keep the workers and their copies of the dataset between epochs; default false. Only with workers. */
   persistentWorkers?: boolean;
   /** Seconds to wait for a batch from a worker, 0 (the default) for any time. Only with workers. */
   timeout?: number;
+  /** Called in each worker with its number before it loads anything. Only with workers. */
+  workerInitFn?: ((workerId: number) => unknown) | null;
+  /** Batches in the order of the sampler; false gives each as soon as it is there. Default true. Only with workers. */
+  inOrder?: boolean;
+  /** Where random draws in samples come from; default `'global'` without workers and `'batch'` with them. */
+  seeding?: Seeding;
+  /**
+   * `'skip'` leaves out samples whose loading throws, counts them in `badSamples`, and warns of the first; default
+   * `'raise'`.
+   */
+  onBadSample?: 'raise' | 'skip';
 }
 
 /** All options, as the loader reads them. */
@@ -49,6 +61,10 @@ const optionNames = {
   generator: true,
   prefetchFactor: true,
   persistentWorkers: true,
+  workerInitFn: true,
+  inOrder: true,
+  seeding: true,
+  onBadSample: true,
 } satisfies Record<keyof AnyLoaderOptions, true>;
 
 function fail(message: string): never {
@@ -57,16 +73,28 @@ function fail(message: string): never {
 
 function checkWorkerOptions(options: AnyLoaderOptions): void {
   const { numWorkers = 0, prefetchFactor = null, persistentWorkers = false, timeout = 0 } = options;
+  const { workerInitFn = null, inOrder = true } = options;
   if (!Number.isInteger(numWorkers) || numWorkers < 0)
     fail(`numWorkers must be an integer from 0 up, got ${shown(numWorkers)}; 0 loads in the thread that asks`);
   if (!(timeout >= 0)) fail(`timeout must not be negative, got ${shown(timeout)}`);
   if (prefetchFactor !== null && (!Number.isInteger(prefetchFactor) || prefetchFactor <= 0))
     fail(`prefetchFactor must be a positive integer, got ${shown(prefetchFactor)}`);
-  if (numWorkers > 0)
-    fail(`numWorkers is ${numWorkers}, but worker threads are not there yet; leave it out or set it to 0`);
+  checkBoolean('DataLoader: persistentWorkers', persistentWorkers);
+  checkBoolean('DataLoader: inOrder', inOrder);
+  if (workerInitFn !== null && typeof workerInitFn !== 'function')
+    fail(`workerInitFn must be a function, got ${shown(workerInitFn)}`);
+  if (numWorkers > 0) {
+    if (options.seeding === 'global')
+      fail(
+        "seeding is 'global', but workers cannot draw from this thread's generator one after the other; use 'batch'",
+      );
+    return;
+  }
   if (prefetchFactor !== null) fail('prefetchFactor needs workers, and numWorkers is 0; leave it out');
   if (persistentWorkers) fail('persistentWorkers needs workers, and numWorkers is 0; leave it out');
   if (timeout > 0) fail('timeout is for workers, and numWorkers is 0; leave it out');
+  if (workerInitFn !== null) fail('workerInitFn is for workers, and numWorkers is 0; leave it out');
+  if (!inOrder) fail('inOrder is false, which is for workers, and numWorkers is 0; leave it out');
 }
 
 function checkIterableOptions(options: AnyLoaderOptions): void {
@@ -83,6 +111,11 @@ function checkBatching({ batchSize = 1, shuffle, sampler, batchSampler, dropLast
     fail('batchSampler excludes batchSize, shuffle, sampler and dropLast: it decides all of them');
   if (batchSize === null && dropLast)
     fail('batchSize is null, which turns batches off, so dropLast has no meaning; leave it out');
+}
+
+function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (value !== undefined && !allowed.includes(value as string))
+    fail(`${name} must be ${allowed.map(shown).join(' or ')}, got ${shown(value)}`);
 }
 
 function checkIterable(name: string, value: unknown): void {
@@ -103,6 +136,8 @@ export function checkLoaderArguments(dataset: Dataset | IterableDataset, options
   if (unknown !== undefined)
     fail(`there is no option '${unknown}'; the options are ${Object.keys(optionNames).join(', ')}`);
   checkWorkerOptions(options);
+  checkOneOf('seeding', options.seeding, ['global', 'batch']);
+  checkOneOf('onBadSample', options.onBadSample, ['raise', 'skip']);
   if (options.dropLast !== undefined) checkBoolean('DataLoader: dropLast', options.dropLast);
   if (options.pinMemory !== undefined) checkBoolean('DataLoader: pinMemory', options.pinMemory);
   if (options.shuffle !== undefined && options.shuffle !== null) checkBoolean('DataLoader: shuffle', options.shuffle);

@@ -17,10 +17,15 @@ export const isStateful = (value: unknown): value is Stateful =>
  *
  * `getItem` may return a promise; the loader is then iterated with `for await`. A dataset that can answer for many
  * indices at once also has `getBatch`, which returns the batch as the training step wants it, already collated.
+ *
+ * A worker of a loader gets a copy: of its fields, sharing tensors, and of its class with the variables that its text
+ * uses. A method `workerFields()` may return other fields for it; see also `perWorker`.
  */
 export interface Dataset<T = unknown, B = unknown> {
   readonly length: number;
   getItem(index: number): T;
+  /** Several samples at once, where that is faster than one by one; they are collated as usual. */
+  getItems?(indices: number[]): Awaited<T>[] | Promise<Awaited<T>[]>;
   getBatch?(indices: number[]): B;
 }
 

@@ -1,5 +1,7 @@
 import { TorchError } from '../errors.js';
-import { type BatchSource, end } from './batchSource.js';
+import type { Tensor } from '../tensor.js';
+import { end } from './batchMarks.js';
+import type { BatchSource } from './batchSource.js';
 
 /** Where a run stands, as plain data. */
 export type RunState = { base_seed: string; batches: number; source: Record<string, unknown> };
@@ -7,8 +9,11 @@ export type RunState = { base_seed: string; batches: number; source: Record<stri
 export interface RunParts {
   /** Draws the number that each epoch takes from the loader's generator. */
   drawBaseSeed(): bigint;
-  /** @param begin to be called once at the moment when a fresh epoch draws its base seed. */
-  open(begin: () => void, resumeAt: RunState | null): BatchSource;
+  /**
+   * @param begin to be called once at the moment when a fresh epoch draws its base seed
+   * @param baseSeed the epoch's, once it has been drawn
+   */
+  open(begin: () => void, resumeAt: RunState | null, baseSeed: () => bigint): BatchSource;
   /** Called when the last batch has been given, or the loop was left. */
   onEnd(run: EpochRun): void;
 }
@@ -35,18 +40,32 @@ export class EpochRun {
     this.batches = resumeAt.batches;
     this.freshlyResumed = true;
     // A replay repeats the draw, under the random state of that time.
-    this.source = parts.open(() => void parts.drawBaseSeed(), resumeAt);
+    this.source = parts.open(
+      () => void parts.drawBaseSeed(),
+      resumeAt,
+      () => this.baseSeed,
+    );
   }
 
-  /** A batch, a promise of one, or `end`. */
-  next(): unknown {
-    let batch = this.source.next();
-    if (batch === end && this.freshlyResumed && this.batches > 0) {
+  /**
+   * A batch, a promise of one, or `end`.
+   *
+   * @param isBlocking whether to stop this thread, rather than return a promise, when a worker is not done yet
+   */
+  next(isBlocking: boolean): unknown {
+    const batch = this.source.next(isBlocking);
+    if (!(batch instanceof Promise)) return this.counted(batch, isBlocking);
+    return isBlocking ? batch : batch.then((found: unknown) => this.counted(found, isBlocking));
+  }
+
+  private counted(batch: unknown, isBlocking: boolean): unknown {
+    const isOver = batch === end && this.freshlyResumed && this.batches > 0;
+    this.freshlyResumed = false;
+    if (isOver) {
       // The state was taken after the last batch: the very next one is the first of a new epoch.
       this.openFresh();
-      batch = this.source.next();
+      return this.next(isBlocking);
     }
-    this.freshlyResumed = false;
     if (batch === end) {
       this.parts.onEnd(this);
       return end;
@@ -65,17 +84,43 @@ export class EpochRun {
     return { base_seed: String(this.baseSeed), batches: this.batches, source: this.source.state() };
   }
 
-  close(): void {
+  /** Ends the epoch here; resolves when its workers are gone. */
+  close(): void | Promise<void> {
     this.freshlyResumed = false;
-    this.source.close();
+    const closed = this.source.close();
     this.parts.onEnd(this);
+    return closed;
+  }
+
+  /** Whether it can be closed while a batch is under way. */
+  get stopsAtOnce(): boolean {
+    return this.source.stopsAtOnce === true;
+  }
+
+  /** Resolves when nothing is left of workers that have failed. */
+  settled(): void | Promise<void> {
+    return this.source.settled?.();
+  }
+
+  /** How the loader's generators and sampler would stand if workers loaded nothing ahead; null when they are there. */
+  behind(): { generators: Tensor[]; sampler: Record<string, unknown> | null } | null {
+    return this.source.now?.() ?? null;
+  }
+
+  /** What an iterator that nobody has any more leaves to be closed. */
+  get openSource(): BatchSource {
+    return this.source;
   }
 
   private openFresh(): void {
     this.batches = 0;
-    this.source = this.parts.open(() => {
-      this.baseSeed = this.parts.drawBaseSeed();
-    }, null);
+    this.source = this.parts.open(
+      () => {
+        this.baseSeed = this.parts.drawBaseSeed();
+      },
+      null,
+      () => this.baseSeed,
+    );
   }
 }
 
@@ -84,7 +129,7 @@ export class BatchIterator<Batch> implements IterableIterator<Batch> {
   constructor(private readonly run: EpochRun) {}
 
   next(): IteratorResult<Batch, undefined> {
-    const batch = this.run.next();
+    const batch = this.run.next(true);
     if (batch === end) return { done: true, value: undefined };
     if (batch instanceof Promise) {
       batch.catch(() => {}); // Reported here instead.
@@ -97,7 +142,7 @@ export class BatchIterator<Batch> implements IterableIterator<Batch> {
   }
 
   return(): IteratorResult<Batch, undefined> {
-    this.run.close();
+    void this.run.close();
     return { done: true, value: undefined };
   }
 
@@ -119,8 +164,8 @@ export class AsyncBatchIterator<Batch> implements AsyncIterableIterator<Batch> {
   }
 
   async return(): Promise<IteratorResult<Batch, undefined>> {
-    await this.last;
-    this.run.close();
+    if (!this.run.stopsAtOnce) await this.last;
+    await this.run.close();
     return { done: true, value: undefined };
   }
 
@@ -129,12 +174,16 @@ export class AsyncBatchIterator<Batch> implements AsyncIterableIterator<Batch> {
   }
 
   private async fetch(): Promise<IteratorResult<Batch, undefined>> {
-    const batch = this.run.next();
-    if (batch === end) return { done: true, value: undefined };
-    if (!(batch instanceof Promise)) return { done: false, value: batch as Batch };
-    this.run.inFlight = true;
     try {
-      return { done: false, value: (await batch) as Batch };
+      let batch = this.run.next(false);
+      if (batch instanceof Promise) {
+        this.run.inFlight = true;
+        batch = await batch;
+      }
+      return batch === end ? { done: true, value: undefined } : { done: false, value: batch as Batch };
+    } catch (error) {
+      await this.run.settled();
+      throw error;
     } finally {
       this.run.inFlight = false;
     }

@@ -6,6 +6,7 @@ export { DataLoader, type DataLoaderConstructor, type DataLoaderState } from './
 export type { LoaderOptions } from './dataLoaderOptions.js';
 export { type BatchOf, type Dataset, type ItemOf, IterableDataset, type Stateful } from './dataset.js';
 export { randomSplit } from './randomSplit.js';
+export { SampleError } from './sampleError.js';
 export { BatchSampler } from './samplers/batchSampler.js';
 export { DistributedSampler, type DistributedSamplerOptions } from './samplers/distributedSampler.js';
 export { RandomSampler, type RandomSamplerOptions } from './samplers/randomSampler.js';
@@ -13,5 +14,9 @@ export type { Sampler } from './samplers/sampler.js';
 export { SequentialSampler } from './samplers/sequentialSampler.js';
 export { SubsetRandomSampler } from './samplers/subsetRandomSampler.js';
 export { WeightedRandomSampler, type WeightedRandomSamplerOptions } from './samplers/weightedRandomSampler.js';
+export type { Seeding } from './seeding.js';
+export { StackDataset } from './stackDataset.js';
 export { Subset } from './subset.js';
 export { TensorDataset } from './tensorDataset.js';
+export { perWorker } from './travel/perWorker.js';
+export { getWorkerInfo, type WorkerInfo } from './workers/workerInfo.js';

@@ -5,14 +5,24 @@ import type { Dataset } from './dataset.js';
 export class Subset<T = unknown, B = unknown> implements Dataset<T, B> {
   readonly dataset: Dataset<T, B>;
   readonly indices: readonly number[];
-  /** There when the dataset under it has one. */
-  readonly getBatch?: (indices: number[]) => B;
 
   constructor(dataset: Dataset<T, B>, indices: readonly number[]) {
     this.dataset = dataset;
     this.indices = indices;
-    if (typeof dataset.getBatch === 'function')
-      this.getBatch = (rows) => dataset.getBatch!(rows.map((row) => this.indexAt(row)));
+  }
+
+  /** There when the dataset under it has one. */
+  get getBatch(): ((rows: number[]) => B) | undefined {
+    const { dataset } = this;
+    if (typeof dataset.getBatch !== 'function') return undefined;
+    return (rows) => dataset.getBatch!(rows.map((row) => this.indexAt(row)));
+  }
+
+  /** There when the dataset under it has one. */
+  get getItems(): Dataset<T, B>['getItems'] {
+    const { dataset } = this;
+    if (typeof dataset.getItems !== 'function') return undefined;
+    return (rows) => dataset.getItems!(rows.map((row) => this.indexAt(row)));
   }
 
   get length(): number {

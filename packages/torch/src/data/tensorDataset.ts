@@ -10,6 +10,12 @@ type TensorsOf<T extends readonly unknown[]> = { -readonly [K in keyof T]: Tenso
 const largestInt32 = 2 ** 31 - 1;
 
 /**
+ * The index tensor of a dataset's last batch and a view of its memory, used again for the next of the same size. No
+ * field of the dataset: two threads must not write to one.
+ */
+const scratches = new WeakMap<object, { index: Tensor; rows: Int32Array }>();
+
+/**
  * Tensors whose first dimension counts samples: `new TensorDataset(images, labels)`.
  *
  * A sample is one slice of each tensor (a view); a batch is one `indexSelect` of each.
@@ -19,8 +25,6 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<Ten
   /** Samples: the size of the first dimension. */
   readonly length: number;
   private readonly onCpu: boolean;
-  /** The index tensor of the last batch and a view of its memory, used again for the next of the same size. */
-  private scratch: { index: Tensor; rows: Int32Array } | null = null;
 
   constructor(...tensors: T) {
     tensors.forEach((tensor, i) => {
@@ -63,12 +67,14 @@ export class TensorDataset<T extends Tensor[] = Tensor[]> implements Dataset<Ten
     if (this.length > largestInt32)
       return fromTypedArray(BigInt64Array.from(indices, (row) => BigInt(this.rowOf(row))));
     // 32 bits: 64 would take a bigint for each index.
-    if (this.scratch?.rows.length !== count) {
+    let scratch = scratches.get(this);
+    if (scratch?.rows.length !== count) {
       const index = empty([count], { dtype: 'int32' });
       const bytes = storageBytes(index);
-      this.scratch = { index, rows: new Int32Array(bytes.buffer, bytes.byteOffset, count) };
+      scratch = { index, rows: new Int32Array(bytes.buffer, bytes.byteOffset, count) };
+      scratches.set(this, scratch);
     }
-    const { index, rows } = this.scratch;
+    const { index, rows } = scratch;
     for (let i = 0; i < count; i++) rows[i] = this.rowOf(indices[i]!);
     return index;
   }
