@@ -249,6 +249,12 @@ export function tensor(
   return finish(wrapHandle(native.fromBytes(bytes, stored, shape)), { ...options, dtype });
 }
 
+/** `tensor`, but a tensor that already is what is asked for is returned as it is. */
+export const asTensor = (
+  data: NestedArray | TypedArray | Tensor | readonly unknown[],
+  options: Pick<TensorOptions, 'dtype' | 'device'> = {},
+): Tensor => (isTensor(data) ? finish(data, options) : tensor(data, options));
+
 /** A tensor with one copy of a typed array's elements, in the given shape (default: one dimension). */
 export function fromTypedArray(
   array: TypedArray,

@@ -1,5 +1,7 @@
 import { getDefaultDType } from './creation.js';
+import { invokeN } from './dispatch.js';
 import { isComplex } from './dtype.js';
+import { operatorId } from './operatorId.js';
 import type { Complex } from './scalar.js';
 import type { NestedArray, Tensor } from './tensor.js';
 
@@ -144,42 +146,71 @@ function render(
 
 const flat = (values: NestedArray): NestedArray[] => (Array.isArray(values) ? values.flatMap(flat) : [values]);
 
+/** The elements of a dense tensor between brackets; lines after the first are indented. */
+function formatElements(tensor: Tensor, indent: number): string {
+  if (tensor.numel() === 0) return '[]';
+  const { dtype, shape } = tensor;
+  const cut = tensor.numel() > printOptions.threshold;
+  const values = (cut ? summarised(tensor) : tensor).tolist({ bigint: true });
+  const all = flat(values);
+  const formatter = isComplex(dtype)
+    ? complexFormatter(all as Complex[])
+    : dtype.includes('float')
+      ? floatFormatter(all as number[])
+      : plainFormatter(all);
+  return render(values, shape, 0, formatter, indent, cut);
+}
+
+const sizeText = (shape: number[]): string => `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`;
+
+const nnzId = operatorId('aten::_nnz');
+const indicesId = operatorId('aten::_indices');
+const valuesId = operatorId('aten::_values');
+
+/** The parts of a sparse tensor, each as a tensor of its own. */
+function formatParts(tensor: Tensor, indent: number): string {
+  const part = (id: number) => invokeN(id, [tensor]) as Tensor;
+  const parts: Record<string, Tensor> =
+    tensor.layout === 'sparse_coo'
+      ? { indices: part(indicesId), values: part(valuesId) }
+      : { crow_indices: tensor.crowIndices(), col_indices: tensor.colIndices(), values: tensor.values() };
+  return Object.entries(parts)
+    .map(([name, value]) => {
+      const start = `${name}=tensor(`;
+      const size = value.numel() === 0 ? `, size=${sizeText(value.shape)}` : '';
+      return `${start}${formatElements(value.detach(), indent + start.length)}${size})`;
+    })
+    .join(`,\n${' '.repeat(indent)}`);
+}
+
 /** A tensor as PyTorch prints it. */
 export function formatTensor(tensor: Tensor): string {
   const prefix = 'tensor(';
   const indent = prefix.length;
-  const { dtype, shape } = tensor;
+  const { dtype, shape, layout } = tensor;
   const suffixes: string[] = [];
   if (tensor.device.type !== 'cpu') suffixes.push(`device='${tensor.device}'`);
   const isDefault = dtype === getDefaultDType() || dtype === 'int64' || dtype === 'bool' || dtype === 'complex64';
-  let body: string;
+  const isSparse = layout !== 'strided';
+  const isEmpty = !isSparse && tensor.numel() === 0;
+  if (isSparse) suffixes.push(`size=${sizeText(shape)}`, `nnz=${String(invokeN(nnzId, [tensor]))}`);
+  else if (isEmpty && shape.length !== 1) suffixes.push(`size=${sizeText(shape)}`);
+  if (isEmpty ? dtype !== getDefaultDType() : !isDefault) suffixes.push(`dtype=torch.${dtype}`);
   const detached = tensor.detach();
-  if (tensor.numel() === 0) {
-    body = '[]';
-    if (shape.length !== 1) suffixes.push(`size=(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`);
-    if (dtype !== getDefaultDType()) suffixes.push(`dtype=torch.${dtype}`);
-  } else {
-    if (!isDefault) suffixes.push(`dtype=torch.${dtype}`);
-    const cut = tensor.numel() > printOptions.threshold;
-    const values = (cut ? summarised(detached) : detached).tolist({ bigint: true });
-    const all = flat(values);
-    const formatter = isComplex(dtype)
-      ? complexFormatter(all as Complex[])
-      : dtype.includes('float')
-        ? floatFormatter(all as number[])
-        : plainFormatter(all);
-    body = render(values, shape, 0, formatter, indent, cut);
-  }
+  const body = isSparse ? formatParts(detached, indent) : formatElements(detached, indent);
+  if (isSparse) suffixes.push(`layout=torch.${layout}`);
   const gradFn = tensor.gradFn;
   if (gradFn !== null) suffixes.push(`grad_fn=<${gradFn.replace(/^.*::/, '')}>`);
   else if (tensor.requiresGrad) suffixes.push('requires_grad=True');
 
   let text = prefix + body;
   let lastLine = text.length - text.lastIndexOf('\n') + 1;
+  let breaks = layout === 'sparse_coo';
   for (const suffix of suffixes) {
-    if (lastLine + suffix.length + 2 > printOptions.lineWidth) {
+    if (breaks || lastLine + suffix.length + 2 > printOptions.lineWidth) {
       text += `,\n${' '.repeat(indent)}${suffix}`;
       lastLine = indent + suffix.length;
+      breaks = false;
     } else {
       text += `, ${suffix}`;
       lastLine += suffix.length + 2;

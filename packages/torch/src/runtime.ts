@@ -18,3 +18,10 @@ export const getNumThreads = (): number => native.getNumThreads();
 /** Only operators with repeatable results; others throw, or warn with `warnOnly`. */
 export const useDeterministicAlgorithms = (enabled: boolean, options: { warnOnly?: boolean } = {}): void =>
   native.setDeterministicAlgorithms(enabled, options.warnOnly ?? false);
+
+/**
+ * Whether cuDNN tries its convolution algorithms and keeps the fastest for each input size: faster when sizes stay the same.
+ * Has no effect on devices without cuDNN.
+ */
+export const setCudnnBenchmark = (enabled: boolean): void => native.setCudnnBenchmark(enabled);
+export const getCudnnBenchmark = (): boolean => native.getCudnnBenchmark();

@@ -32,3 +32,14 @@ export function tensorFromStorage(
 export function asView(owner: Tensor, dtype: DType, shape: number[], stride: number[], storageOffset = 0): Tensor {
   return new Tensor(native.storageView(owner.handle, dtype, shape, stride, storageOffset));
 }
+
+/**
+ * The bytes of an open file as a tensor uint8[length] over a private mapping: pages are read when they are touched, and
+ * writing changes them for this process only. The mapping lasts as long as any tensor over it; the descriptor may be
+ * closed at once. Mapped bytes are the page cache's and not counted in `memory.stats()`.
+ */
+export const mapFile = (descriptor: number, length: number): Tensor => new Tensor(native.mapFile(descriptor, length));
+
+/** `length` bytes (at least 1) of a CPU storage from byte `offset` on, as a storage of its own over the same memory. */
+export const storageSlice = (owner: Tensor, offset: number, length: number): Tensor =>
+  new Tensor(native.storageSlice(owner.handle, offset, length));

@@ -3,11 +3,12 @@ import { invokeN, setTensorFactory } from './dispatch.js';
 import { type DType, isComplex, isDType, type Layout, type MemoryFormat, type TypedArray } from './dtype.js';
 import { TorchError } from './errors.js';
 import { formatTensor } from './formatting.js';
-import { OperatorMethods } from './generated/operatorMethods.js';
 import { type Index, readAt, writeAt } from './indexing.js';
 import { type Handle, native } from './native.js';
 import { operatorId } from './operatorId.js';
-import type { Complex } from './scalar.js';
+import type { Complex, Scalar } from './scalar.js';
+import { TensorFacts } from './tensorFacts.js';
+import { type UniqueOptions, type UniqueResult, unique } from './unique.js';
 
 /** Numbers (booleans, bigints, complex numbers) nested as deep as a tensor has dimensions. */
 export type NestedArray = number | boolean | bigint | Complex | NestedArray[];
@@ -34,6 +35,8 @@ export interface BackwardOptions {
 export type TensorHook = (gradient: Tensor) => Tensor | null | undefined | void;
 
 const toId = operatorId('aten::to');
+const whereId = operatorId('aten::where');
+const polygammaId = operatorId('aten::polygamma');
 
 /**
  * A tensor of the engine. The methods that are operators come from the engine's schemas (`OperatorMethods`).
@@ -42,7 +45,7 @@ const toId = operatorId('aten::to');
  * free it earlier. Two `Tensor` objects can stand for one tensor of the engine (`x.grad` makes a new object each time);
  * `isSame` tells.
  */
-export class Tensor extends OperatorMethods {
+export class Tensor extends TensorFacts {
   /** The engine's tensor; for this package only. */
   readonly handle: Handle;
 
@@ -119,6 +122,14 @@ export class Tensor extends OperatorMethods {
   /** The last two dimensions swapped. */
   get mT(): Tensor {
     return this.transpose(-2, -1);
+  }
+
+  /** The conjugate of `mT`; `H` is the same for matrices. */
+  get mH(): Tensor {
+    return this.adjoint();
+  }
+  get H(): Tensor {
+    return this.dim() === 0 ? this : this.adjoint();
   }
 
   // ---- autograd
@@ -232,8 +243,23 @@ export class Tensor extends OperatorMethods {
   int(): Tensor {
     return this.to('int32');
   }
+  short(): Tensor {
+    return this.to('int16');
+  }
+  char(): Tensor {
+    return this.to('int8');
+  }
+  byte(): Tensor {
+    return this.to('uint8');
+  }
   bool(): Tensor {
     return this.to('bool');
+  }
+  cfloat(): Tensor {
+    return this.to('complex64');
+  }
+  cdouble(): Tensor {
+    return this.to('complex128');
   }
 
   /**
@@ -319,6 +345,19 @@ export class Tensor extends OperatorMethods {
   setAt(indices: Index[], value: Tensor | number | boolean): this {
     writeAt(this, indices, value);
     return this;
+  }
+
+  /** This tensor where the condition holds, `other` elsewhere. */
+  where(condition: Tensor, other: Tensor | Scalar): Tensor {
+    return invokeN(whereId, [condition, this, other]) as Tensor;
+  }
+  /** Each value once; see `torch.unique`. */
+  unique<const O extends UniqueOptions>(options?: O): UniqueResult<O> {
+    return unique(this, options);
+  }
+  /** The n-th derivative of the digamma function at each element. */
+  polygamma(n: number): Tensor {
+    return invokeN(polygammaId, [n, this]) as Tensor;
   }
 
   /** The tensors along the first dimension. */
