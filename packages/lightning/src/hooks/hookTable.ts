@@ -3,8 +3,9 @@ import { LightningError } from '../errors.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import { describe } from '../module/hparams.js';
 import type { LightningModule } from '../module/lightningModule.js';
+import type { Profiler } from '../profilers/profiler.js';
 import type { Trainer } from '../trainer/trainer.js';
-import { type HookArguments, type HookName, hookNames, removedHooks } from './trainerHooks.js';
+import { type HookArguments, type HookName, hookNames, overridable, removedHooks } from './trainerHooks.js';
 
 type HookFunction = (...args: unknown[]) => unknown;
 
@@ -13,6 +14,9 @@ interface Listener {
   readonly owner: string;
   readonly run: HookFunction;
 }
+
+/** Where callbacks that watch metrics come after the module. */
+const metricHooks: ReadonlySet<HookName> = new Set<HookName>(['onTrainBatchEnd', 'onValidationEnd', 'onTrainEpochEnd']);
 
 /** Which hook is running: `log` decides by it what it may do. */
 export interface HookScope {
@@ -25,38 +29,46 @@ export interface HookOwners {
   readonly module: LightningModule;
   readonly dataModule: LightningDataModule | null;
   readonly callbacks: readonly Callback[];
+  /** Measures every hook; without one no hook is wrapped. */
+  readonly profiler?: Profiler | null;
 }
 
 /**
  * Who listens to which hook, found out once for a run. A hook that nobody wrote costs one comparison.
  *
- * Callbacks run before the module, except that callbacks that watch metrics get `onTrainEpochEnd` after it. A data module comes
- * before both, for `onException` after them.
+ * Callbacks run before the module, except that callbacks that watch metrics get the hooks in which they save and decide after
+ * it: a checkpoint then holds what the module's own hook did, which a resumed run does not repeat. A data module comes before
+ * both, for `onException` after them.
  */
 export class HookTable {
   private readonly listeners = {} as Record<HookName, readonly Listener[]>;
-  private readonly moduleBatchStart: HookFunction | null;
+  private readonly moduleBatchStart: HookFunction | null = null;
 
   constructor(
     owners: HookOwners,
     private readonly scope: HookScope,
   ) {
-    const { trainer, module, dataModule, callbacks } = owners;
+    const { trainer, module, dataModule, callbacks, profiler = null } = owners;
     for (const owner of [module, dataModule, ...callbacks]) if (owner !== null) refuseRemovedHooks(owner);
     for (const name of hookNames) {
-      const ofModule = listen(module, name, []);
-      const ofData = dataModule === null ? [] : listen(dataModule, name, []);
+      const ofModule = measured(listen(module, name, []), '[LightningModule]', module, name, profiler);
+      const ofData =
+        dataModule === null
+          ? []
+          : measured(listen(dataModule, name, []), '[LightningDataModule]', dataModule, name, profiler);
       const ofCallbacks = (list: readonly Callback[]) =>
-        list.flatMap((callback) => listen(callback, name, [trainer, module]));
-      if (name === 'onTrainEpochEnd') {
+        list.flatMap((callback) =>
+          measured(listen(callback, name, [trainer, module]), '[Callback]', callback, name, profiler),
+        );
+      if (metricHooks.has(name)) {
         const watching = callbacks.filter((callback) => callback.monitorsMetrics);
         const others = callbacks.filter((callback) => !callback.monitorsMetrics);
-        this.listeners[name] = [...ofCallbacks(others), ...ofModule, ...ofCallbacks(watching)];
+        this.listeners[name] = [...ofData, ...ofCallbacks(others), ...ofModule, ...ofCallbacks(watching)];
       } else if (name === 'onException') this.listeners[name] = [...ofCallbacks(callbacks), ...ofData];
       else if (name === 'onTrainBatchStart') this.listeners[name] = ofCallbacks(callbacks);
       else this.listeners[name] = [...ofData, ...ofCallbacks(callbacks), ...ofModule];
+      if (name === 'onTrainBatchStart') this.moduleBatchStart = ofModule[0]?.run ?? null;
     }
-    this.moduleBatchStart = listen(module, 'onTrainBatchStart', [])[0]?.run ?? null;
   }
 
   /** Whether anybody listens. */
@@ -82,7 +94,7 @@ export class HookTable {
     const ask = (): boolean | Promise<boolean> => {
       if (moduleBatchStart === null) return false;
       const answer = this.inScope('onTrainBatchStart', () => moduleBatchStart(batch, batchIdx));
-      return isPromise(answer) ? answer.then((value) => value === -1) : answer === -1;
+      return isPromise(answer) ? answer.then(asksToSkip) : asksToSkip(answer);
     };
     return pending === undefined ? ask() : pending.then(ask);
   }
@@ -183,6 +195,15 @@ export class HookTable {
   }
 }
 
+/** @throws LightningError HOOK_RETURN for anything that means neither yes nor no */
+function asksToSkip(answer: unknown): boolean {
+  if (answer === undefined || answer === null || answer === -1) return answer === -1;
+  throw new LightningError(
+    'HOOK_RETURN',
+    `onTrainBatchStart returned ${describe(answer)}. Return -1 to skip the rest of the epoch, or nothing.`,
+  );
+}
+
 /** Whether something must be awaited. */
 export function isPromise(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
@@ -198,12 +219,42 @@ function listen(owner: object, name: HookName, leading: readonly unknown[]): Lis
   return [{ owner: ownerName, run: (hook as HookFunction).bind(owner, ...leading) }];
 }
 
+/** The same listeners, each as an action of the profiler: `[Callback]<state key>.on_train_start`. */
+function measured(
+  listeners: Listener[],
+  kind: string,
+  owner: object,
+  name: HookName,
+  profiler: Profiler | null,
+): Listener[] {
+  if (profiler === null) return listeners;
+  const label = 'stateKey' in owner ? String(owner.stateKey) : owner.constructor.name;
+  const action = `${kind}${label}.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+  return listeners.map((listener) => ({
+    owner: listener.owner,
+    run: (...args) => profiler.profile(action, () => listener.run(...args)),
+  }));
+}
+
 function refuseRemovedHooks(owner: object): void {
+  const members = owner as Record<string, unknown>;
   for (const [name, replacement] of Object.entries(removedHooks)) {
-    if (typeof (owner as Record<string, unknown>)[name] !== 'function') continue;
+    if (typeof members[name] !== 'function') continue;
     throw new LightningError(
       'HOOK_REMOVED',
       `${owner.constructor.name}.${name} is never called: that hook no longer exists. Use ${replacement}.`,
     );
   }
+  for (const [name, ours] of pythonNames) {
+    if (typeof members[name] !== 'function') continue;
+    throw new LightningError(
+      'HOOK_REMOVED',
+      `${owner.constructor.name}.${name} is never called: names are in camelCase here. Call it ${ours}.`,
+    );
+  }
 }
+
+/** The hooks and methods as Python spells them: written by habit, they would never run. */
+const pythonNames = [...hookNames, ...overridable]
+  .map((name) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), name] as const)
+  .filter(([python, ours]) => python !== ours);

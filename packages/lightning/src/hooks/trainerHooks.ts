@@ -143,6 +143,31 @@ export const hookNames = [
   'onException',
 ] as const satisfies readonly HookName[];
 
+/** Methods beside the hooks that a module or data module may have. */
+export const overridable = [
+  'trainingStep',
+  'validationStep',
+  'testStep',
+  'predictStep',
+  'configureOptimizers',
+  'configureModel',
+  'configureCallbacks',
+  'configureGradientClipping',
+  'optimizerStep',
+  'optimizerZeroGrad',
+  'lrSchedulerStep',
+  'prepareData',
+  'trainDataloader',
+  'valDataloader',
+  'testDataloader',
+  'predictDataloader',
+  'transferBatchToDevice',
+  'onBeforeBatchTransfer',
+  'onAfterBatchTransfer',
+  'onSaveCheckpoint',
+  'onLoadCheckpoint',
+] as const;
+
 /** Hooks that older versions called, and what does their work now. */
 export const removedHooks: Readonly<Record<string, string>> = {
   onEpochStart: 'onTrainEpochStart, onValidationEpochStart or onTestEpochStart',
@@ -157,5 +182,22 @@ export const removedHooks: Readonly<Record<string, string>> = {
   onBatchEnd: 'onTrainBatchEnd',
   onPretrainRoutineStart: 'onFitStart',
   onPretrainRoutineEnd: 'onFitStart',
+  onTrainDataloader: 'onTrainStart',
+  onValDataloader: 'onValidationStart',
+  onTestDataloader: 'onTestStart',
+  onPredictDataloader: 'onPredictStart',
+  onInitStart: 'setup',
+  onInitEnd: 'setup',
+  onBeforeAcceleratorBackendSetup: 'setup',
+  onConfigureShardedModel: 'configureModel',
+  configureShardedModel: 'configureModel',
+  onKeyboardInterrupt: 'onException',
+  onHpcSave: 'onSaveCheckpoint',
+  onHpcLoad: 'onLoadCheckpoint',
+  trainingEnd: 'onTrainEpochEnd',
+  validationEnd: 'onValidationEpochEnd',
+  testEnd: 'onTestEpochEnd',
+  tngDataloader: 'trainDataloader',
+  tbpttSplitBatch: 'automaticOptimization = false, and backward by hand',
   getProgressBarDict: "the progress bar's getMetrics",
 };

@@ -1,4 +1,4 @@
-import { Metric } from '@lightning-ts/metrics';
+import { Metric, MetricCollection } from '@lightning-ts/metrics';
 import { Tensor } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import { describe } from '../module/hparams.js';
@@ -15,6 +15,15 @@ export function watchMetrics(module: AnyLightningModule): () => void {
       batchValues.set(metric, output);
     }),
   );
+  // A collection computes its members together, without their forward.
+  for (const part of module.modules()) {
+    if (!(part instanceof MetricCollection)) continue;
+    handles.push(
+      part.registerForwardHook((_module: unknown, _inputs: unknown, output: unknown) => {
+        for (const [name, metric] of part.items()) batchValues.set(metric, (output as Record<string, unknown>)[name]);
+      }),
+    );
+  }
   return () => {
     for (const handle of handles) handle.remove();
   };

@@ -17,6 +17,21 @@ export interface CollectedMetrics {
   readonly progressBar: Map<string, Tensor>;
 }
 
+/** One name that was logged, and what becomes of it. */
+export interface LoggedName {
+  readonly name: string;
+  /** The hook it was logged in. */
+  readonly hook: string;
+  /** The names its values have in the loggers, the progress bar and for callbacks. */
+  readonly keys: readonly string[];
+  readonly onStep: boolean;
+  readonly onEpoch: boolean;
+  /** How an epoch's values become one; `'metric'` for metric objects, which know themselves. */
+  readonly reduceFx: Reduction | 'metric';
+  readonly progBar: boolean;
+  readonly logger: boolean;
+}
+
 interface Entry {
   readonly hook: string;
   readonly name: string;
@@ -45,6 +60,8 @@ export interface EntryState extends ScalarState {
   dataloader_idx: number | null;
   options: Record<string, unknown>;
   is_fresh: boolean;
+  /** Whether the value of the last step and that of the epoch have been handed out: callbacks may know them. */
+  is_handed_out?: { step: boolean; epoch: boolean };
   /** The path of a logged metric object, null for plain values. */
   metric_attribute: string | null;
 }
@@ -138,18 +155,27 @@ export class ResultStore {
       if (this.epochHasEnded ? !entry.onEpoch : !entry.onStep) continue;
       const value = this.epochHasEnded ? this.epochValue(entry) : this.stepValue(entry);
       if (value === null) continue;
-      const suffix = entry.dataloaderIdx === null ? '' : `/dataloader_idx_${entry.dataloaderIdx}`;
-      const isForked = entry.onStep && entry.onEpoch;
-      const forked = entry.name + (isForked ? (this.epochHasEnded ? '_epoch' : '_step') : '') + suffix;
+      const forked = nameOf(entry, this.epochHasEnded ? 'epoch' : 'step');
       if (entry.logger) collected.logger.set(forked, value);
       if (entry.progBar) collected.progressBar.set(forked, value);
       // The steps of an evaluation are no values to decide by.
       if (this.isTraining || this.epochHasEnded) {
-        collected.callback.set(entry.name + suffix, value);
+        collected.callback.set(entry.name + suffixOf(entry), value);
         collected.callback.set(forked, value);
       }
     }
     return collected;
+  }
+
+  /** Every name logged so far, in the order of the first time. */
+  catalog(): LoggedName[] {
+    return this.entries.map((entry) => {
+      const { hook, logger, name, onEpoch, onStep, progBar, reduceFx } = entry;
+      const suffix = entry.dataloaderIdx === null ? '' : `/dataloader_idx_${entry.dataloaderIdx}`;
+      const keys = onStep && onEpoch ? [`${name}_step${suffix}`, `${name}_epoch${suffix}`] : [`${name}${suffix}`];
+      const isMetric = entry.value instanceof LoggedMetric;
+      return { name, hook, keys, onStep, onEpoch, reduceFx: isMetric ? 'metric' : reduceFx, progBar, logger };
+    });
   }
 
   /** Whether anything that loggers want was logged for the current step. */
@@ -175,14 +201,25 @@ export class ResultStore {
         addDataloaderIdx: entry.addDataloaderIdx,
       },
       is_fresh: entry.isFresh,
+      is_handed_out: { step: entry.step !== null, epoch: entry.epoch !== null },
       metric_attribute:
         entry.value instanceof LoggedMetric ? metricPath(module, entry.value.metric, entry.name, undefined) : null,
       ...entry.value.state(),
     }));
   }
 
-  /** Puts back what `stateDict` gave. Metrics must have their own states back already. */
-  loadStateDict(states: readonly EntryState[], module: AnyLightningModule): void {
+  /**
+   * Puts back what `stateDict` gave. Metrics must have their own states back already.
+   *
+   * @param known what callbacks see: a value among them stays the same tensor, so that they know it again
+   */
+  loadStateDict(
+    states: readonly EntryState[],
+    module: AnyLightningModule,
+    known: Readonly<Record<string, Tensor>> = {},
+  ): void {
+    this.byHook.clear();
+    this.entries.length = 0;
     for (const state of states) {
       const options = state.options as Omit<
         Entry,
@@ -193,7 +230,7 @@ export class ResultStore {
           ? new LoggedScalar(state.name, options.onStep, options.onEpoch ? options.reduceFx : null, options.enableGraph)
           : new LoggedMetric(state.name, metricAt(module, state.metric_attribute));
       value.loadState({ step: state.step, total: state.total, weight: Number(state.weight) });
-      this.insert({
+      const entry: Entry = {
         ...options,
         hook: state.hook,
         name: state.name,
@@ -202,7 +239,11 @@ export class ResultStore {
         isFresh: state.is_fresh,
         step: null,
         epoch: null,
-      });
+      };
+      this.insert(entry);
+      if (!entry.isFresh) continue;
+      if (state.is_handed_out?.step) entry.step = sameAs(value.stepValue(), known[nameOf(entry, 'step')]);
+      if (state.is_handed_out?.epoch) entry.epoch = sameAs(value.epochValue(), known[nameOf(entry, 'epoch')]);
     }
   }
 
@@ -333,6 +374,21 @@ export class ResultStore {
       return value;
     return this.sync(value, entry.reduceFx);
   }
+}
+
+/** The name of a value of the last step or of the epoch: they differ where there are both. */
+function nameOf(entry: Entry, kind: 'step' | 'epoch'): string {
+  return entry.name + (entry.onStep && entry.onEpoch ? `_${kind}` : '') + suffixOf(entry);
+}
+
+function suffixOf({ dataloaderIdx }: Entry): string {
+  return dataloaderIdx === null ? '' : `/dataloader_idx_${dataloaderIdx}`;
+}
+
+/** The tensor that is known already, if it still has the value. */
+function sameAs(value: Tensor | null, known: Tensor | undefined): Tensor | null {
+  if (value === null || known === undefined) return value;
+  return Object.is(value.item(), known.item()) ? known : value;
 }
 
 function wrongValue(name: string, value: unknown): LightningError {

@@ -1,6 +1,6 @@
 import type { Tensor } from '@lightning-ts/torch';
 import { isPromise } from '../hooks/hookTable.js';
-import type { Logger } from '../loggers/logger.js';
+import type { Logger, RowMoment } from '../loggers/logger.js';
 import type { ResultStore } from './resultStore.js';
 
 /** The latest values of a Trainer's run, for callbacks, loggers and the progress bar. */
@@ -12,7 +12,13 @@ export class RunMetrics {
   private readonly progressBar = new Map<string, Tensor>();
   private readonly numbers = new WeakMap<Tensor, number>();
 
-  constructor(private readonly loggers: () => readonly Logger[]) {}
+  private began = performance.now();
+
+  /** @param counters how far the run is, for the rows */
+  constructor(
+    private readonly loggers: () => readonly Logger[],
+    private readonly counters: () => Omit<RowMoment, 'seconds'>,
+  ) {}
 
   /** What callbacks decide by. The same value is the same tensor until it is logged again. */
   get callbackMetrics(): Record<string, Tensor> {
@@ -50,7 +56,9 @@ export class RunMetrics {
     }
   }
 
+  /** A new run begins. */
   clear(): void {
+    this.began = performance.now();
     this.callback.clear();
     this.logged.clear();
     this.progressBar.clear();
@@ -87,7 +95,11 @@ export class RunMetrics {
       } else row[name] = number;
     }
     if (!hasOwnStep && epoch !== null) row.epoch ??= epoch;
-    return sendToAll(loggers, row, position);
+    return sendToAll(loggers, [
+      row,
+      position,
+      { ...this.counters(), seconds: (performance.now() - this.began) / 1000 },
+    ]);
   }
 
   /** The callbacks' view as a checkpoint keeps it. */
@@ -117,15 +129,13 @@ export class RunMetrics {
   }
 }
 
-function sendToAll(
-  loggers: readonly Logger[],
-  row: Readonly<Record<string, number>>,
-  step: number,
-): Promise<void> | undefined {
+type Row = [values: Readonly<Record<string, number>>, step: number, moment: RowMoment];
+
+function sendToAll(loggers: readonly Logger[], row: Row): Promise<void> | undefined {
   for (let index = 0; index < loggers.length; index += 1) {
     const logger = loggers[index]!;
-    const pending = logger.logMetrics(row, step) ?? logger.save();
-    if (isPromise(pending)) return finishSending(pending, loggers, index, row, step);
+    const pending = logger.logMetrics(...row) ?? logger.save();
+    if (isPromise(pending)) return finishSending(pending, loggers, index, row);
   }
   return undefined;
 }
@@ -134,13 +144,12 @@ async function finishSending(
   pending: Promise<unknown>,
   loggers: readonly Logger[],
   index: number,
-  row: Readonly<Record<string, number>>,
-  step: number,
+  row: Row,
 ): Promise<void> {
   await pending;
   await loggers[index]!.save();
   for (const logger of loggers.slice(index + 1)) {
-    await logger.logMetrics(row, step);
+    await logger.logMetrics(...row);
     await logger.save();
   }
 }

@@ -5,7 +5,7 @@ import type { StepOutputs } from '../hooks/trainerHooks.js';
 import { LightningModule } from '../module/lightningModule.js';
 import { count } from './progress.js';
 import type { FitRun, TrainStep } from './run.js';
-import { lossOf, stepOutputs } from './stepOutput.js';
+import { lossOf, skipNullBatch, stepOutputs } from './stepOutput.js';
 
 /** Carries the promise of a `trainingStep` that turned out to be asynchronous out of the optimizer's closure. */
 class AsyncStepFound {
@@ -37,6 +37,7 @@ export class AutomaticStep implements TrainStep {
   }
 
   takeBatch(batch: unknown, batchIdx: number, isLast: boolean): StepOutputs | Promise<StepOutputs> {
+    if (batch === null) return skipNullBatch();
     const { scope, settings } = this.run;
     const size = settings.accumulateGradBatches;
     this.batch = batch;
@@ -67,6 +68,7 @@ export class AutomaticStep implements TrainStep {
     const { settings, optimizers, data } = this.run;
     const actual = (this.batchIdx % settings.accumulateGradBatches) + 1;
     if (data.total !== Number.POSITIVE_INFINITY || actual === this.windowLength) return;
+    if (settings.accumulationDivisor === 'option') return;
     // Of a stream of unknown length only its end tells that the last window is shorter.
     const factor = this.windowLength / actual;
     for (const group of optimizers.only.paramGroups) {
@@ -75,8 +77,9 @@ export class AutomaticStep implements TrainStep {
   }
 
   private lengthOfWindow(size: number): number {
-    const { total } = this.run.data;
-    if (size === 1 || total === Number.POSITIVE_INFINITY) return size;
+    const { data, settings } = this.run;
+    const { total } = data;
+    if (size === 1 || settings.accumulationDivisor === 'option' || total === Number.POSITIVE_INFINITY) return size;
     return Math.min(size, total - (this.batchIdx - (this.batchIdx % size)));
   }
 
@@ -118,7 +121,7 @@ export class AutomaticStep implements TrainStep {
   private readonly callStep = (): unknown => this.run.module.trainingStep!(this.batch, this.batchIdx);
 
   private backward(output: unknown): Tensor | null {
-    const { hooks, module } = this.run;
+    const { hooks, module, precision } = this.run;
     this.output = output;
     this.loss = null;
     const loss = lossOf(output, module);
@@ -131,12 +134,13 @@ export class AutomaticStep implements TrainStep {
       );
       return null;
     }
-    const scaled = this.windowLength === 1 ? loss : loss.div(this.windowLength);
-    this.loss = scaled;
+    const share = this.windowLength === 1 ? loss : loss.div(this.windowLength);
+    this.loss = share;
+    const scaled = precision.scaleLoss === undefined ? share : precision.scaleLoss(share);
     hooks.callSync('onBeforeBackward', scaled);
     this.run.strategy.backward(module, scaled);
     hooks.callSync('onAfterBackward');
-    return scaled;
+    return share;
   }
 
   private zeroGrad(): void {

@@ -2,12 +2,7 @@ import { getRngState, setRngState, type Tensor, TorchError } from '@lightning-ts
 import { LightningError } from '../errors.js';
 import { isPromise } from '../hooks/hookTable.js';
 import type { Loader } from '../module/loaderTypes.js';
-
-/** A loader that can say where it is and continue from there. */
-interface StatefulLoader {
-  stateDict(): unknown;
-  loadStateDict(state: unknown): void;
-}
+import { isAsynchronous, isStateful } from './loaderKinds.js';
 
 type BatchIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
@@ -246,23 +241,4 @@ export class BatchCursor {
       this.ahead = taken;
     });
   }
-}
-
-function isStateful(loader: unknown): loader is StatefulLoader {
-  const candidate = loader as Partial<StatefulLoader>;
-  return typeof candidate.stateDict === 'function' && typeof candidate.loadStateDict === 'function';
-}
-
-/** Whether walking through a loader has to wait: there is no other way, or the samples are loaded elsewhere. */
-function isAsynchronous(loader: Loader): boolean {
-  if (!(Symbol.iterator in loader)) return true;
-  const { numWorkers } = loader as { numWorkers?: unknown };
-  return typeof numWorkers === 'number' && numWorkers > 0 && Symbol.asyncIterator in loader;
-}
-
-/** Whether something can be walked through as a loader. Strings, tensors and the like can be iterated, but hold no batches. */
-export function isLoader(value: unknown): value is Loader {
-  if (typeof value !== 'object' || value === null) return false;
-  if (ArrayBuffer.isView(value) || typeof (value as { numel?: unknown }).numel === 'function') return false;
-  return Symbol.iterator in value || Symbol.asyncIterator in value;
 }

@@ -111,8 +111,17 @@ class ConfigReader {
     if (!isScheduler(scheduler)) {
       throw this.invalid(`scheduler is ${describe(scheduler)}, which lacks step, stateDict or loadStateDict`);
     }
-    if (interval !== 'epoch' && interval !== 'step')
-      throw this.invalid(`interval is ${describe(interval)}; use 'epoch' or 'step'`);
+    if (interval !== 'epoch' && interval !== 'step' && interval !== 'batch')
+      throw this.invalid(`interval is ${describe(interval)}; use 'epoch', 'step' or 'batch'`);
+    if (monitor !== null && typeof monitor !== 'string')
+      throw this.invalid(`monitor is ${describe(monitor)}; use the name of a logged metric`);
+    if (
+      typeof strict !== 'boolean' ||
+      typeof reduceOnPlateau !== 'boolean' ||
+      (name !== null && typeof name !== 'string')
+    )
+      throw this.invalid('strict and reduceOnPlateau are true or false, and name is a text');
+    if (!this.isAutomatic) this.warnUnused(value);
     if (!(Number.isInteger(frequency) && (frequency as number) > 0)) {
       throw this.invalid(`frequency is ${describe(frequency)}; use a whole number from 1 up`);
     }
@@ -135,11 +144,22 @@ class ConfigReader {
       scheduler: scheduling,
       interval,
       frequency: frequency as number,
-      monitor: monitor ?? null,
-      strict: strict !== false,
+      monitor,
+      strict,
       reduceOnPlateau,
-      name: (name as string | null) ?? null,
+      name,
     });
+  }
+
+  /** In manual optimization nothing is stepped by itself. */
+  private warnUnused(entry: unknown): void {
+    if (!isPlainObject(entry)) return;
+    const unused = ['interval', 'frequency', 'monitor', 'reduceOnPlateau', 'strict'].filter((key) => key in entry);
+    if (unused.length === 0) return;
+    warn(
+      'SCHEDULER_KEYS',
+      `${this.name} steps its schedulers itself, so nothing reads ${unused.join(', ')} in what configureOptimizers returned.`,
+    );
   }
 
   private invalid(text: string): LightningError {

@@ -5,7 +5,7 @@ import { count } from './progress.js';
 import type { EvaluationRun } from './run.js';
 
 /** What follows a batch, with what the step returned. */
-export type AfterBatch = (output: unknown, dataloaderIdx: number) => Promise<void> | undefined;
+export type AfterBatch = (output: unknown, dataloaderIdx: number, batchIdx: number) => Promise<void> | undefined;
 
 /**
  * Runs every batch of every loader, one loader after the other, with their hooks.
@@ -43,6 +43,11 @@ export async function evaluateBatches(
   const endBatch = (): void => {
     pending = hooks.call(names.batchEnd, output, batch, batchIdx, dataloaderIdx);
   };
+  const finishBatch = (): Promise<void> | undefined => {
+    results?.setBatch(null);
+    run.seenBatches[dataloaderIdx] = (run.seenBatches[dataloaderIdx] ?? 0) + 1;
+    return afterBatch(output, dataloaderIdx, batchIdx);
+  };
   for (let loader = resumeAt?.dataloader_idx ?? 0; loader < cursors.length; loader += 1) {
     dataloaderIdx = loader;
     position.dataloaderIdx = loader;
@@ -51,6 +56,12 @@ export async function evaluateBatches(
     if (results !== null) results.dataloaderIdx = cursors.length > 1 ? loader : null;
     // The loader that a resumed run continues in is at its place already.
     if (resumeAt?.dataloader_idx !== loader) cursor.start();
+    else {
+      // Saved in the hooks that end a batch: what follows them is still to come.
+      batchIdx = cursor.batchIdx;
+      if (progress.closeSaved()) pending = finishBatch();
+      if (pending !== undefined) await pending;
+    }
     for (;;) {
       const advanced = cursor.advance();
       if (!(isPromise(advanced) ? await advanced : advanced)) break;
@@ -70,10 +81,8 @@ export async function evaluateBatches(
       position.batchIsDone = true;
       withoutGrad(endBatch);
       if (pending !== undefined) await pending;
-      results?.setBatch(null);
       count(progress.batch, 'completed');
-      run.seenBatches[loader] = (run.seenBatches[loader] ?? 0) + 1;
-      pending = afterBatch(output, loader);
+      pending = finishBatch();
       if (pending !== undefined) await pending;
       output = undefined;
       const pause = breather.pause();

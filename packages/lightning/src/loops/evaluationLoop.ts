@@ -1,9 +1,9 @@
 import type { Tensor } from '@lightning-ts/torch';
 import { evaluateBatches } from './evaluationBatches.js';
 import { evaluationHooks } from './evaluationHooks.js';
+import { setLoaderEpoch } from './loaderKinds.js';
 import { enterEvaluation } from './modelModes.js';
 import type { EvaluationRun } from './run.js';
-import { setLoaderEpoch } from './trainData.js';
 
 /**
  * Validates or tests: `for each loader { for each batch { step } }`, then one row with the epoch's values.
@@ -35,12 +35,15 @@ async function evaluate(run: EvaluationRun): Promise<Record<string, number>[]> {
   const names = evaluationHooks[run.stage];
   // Where a run that was saved in here enters again; from the start otherwise.
   const from = resumeAt?.at ?? 'batches';
+  // Everything was logged and sent; what callbacks saw came back with the checkpoint.
+  if (from === 'end') return [];
   run.position ??= { at: from, dataloaderIdx: resumeAt?.dataloader_idx ?? 0, batchIsDone: true };
   if (resumeAt === null) results.startEpoch();
   if (from === 'batches') {
     for (const cursor of cursors) setLoaderEpoch(cursor.loader, run.rowPosition().epoch);
     await hooks.call(names.start);
     await hooks.call(names.epochStart);
+    resumeAt?.settle();
     await evaluateBatches(
       run,
       (_, dataloaderIdx) => sendStepRow(run, dataloaderIdx),
@@ -58,13 +61,11 @@ async function evaluate(run: EvaluationRun): Promise<Record<string, number>[]> {
   const ofLoaders = cursors.map((_, dataloaderIdx) => closeLoader(run, dataloaderIdx));
   results.dataloaderIdx = null;
   const ofEpoch = metrics.absorb();
-  if (from !== 'end') {
-    const all = new Map([...ofLoaders.flatMap((values) => [...values]), ...ofEpoch]);
-    const { epoch, step } = run.rowPosition();
-    if (!run.isSanityCheck) await metrics.sendRow(all, step, epoch);
-    run.position.at = 'end';
-    await hooks.call(names.end);
-  }
+  const all = new Map([...ofLoaders.flatMap((values) => [...values]), ...ofEpoch]);
+  const { epoch, step } = run.rowPosition();
+  if (!run.isSanityCheck) await metrics.sendRow(all, step, epoch);
+  run.position.at = 'end';
+  await hooks.call(names.end);
   return ofLoaders.map((values) => toNumbers(new Map([...values, ...ofEpoch])));
 }
 

@@ -58,6 +58,7 @@ function closeBatch(run: FitRun, accumulates: boolean): void {
     schedulers.step('step', true);
     progress.batchesThatStepped += 1;
   }
+  schedulers.step('batch', true);
   progress.phase = 'batchDone';
 }
 

@@ -86,6 +86,14 @@ describe('a step', () => {
     expect([globalStep, model.weight.item()]).toEqual([2, -2]);
   });
 
+  test('skips a batch that is null', async () => {
+    const model = new Slope();
+    const trainer = newTrainer();
+    const data = [...numbers([1]), null, ...numbers([2])] as Tensor[];
+    await trainer.fit(model, { trainDataloaders: data });
+    expect([model.weight.item(), trainer.globalStep, trainer.counters.batches]).toEqual([-3, 2, 3]);
+  });
+
   test('may be async, declared so or not', async () => {
     for (const isDeclared of [true, false]) {
       const model = new Slope();
@@ -165,6 +173,15 @@ describe('gradients', () => {
       // Means of (1, 3), (6, 8) and (7) alone.
       expect(model.weight.item()).toBe(-(2 + 7 + 7));
     }
+  });
+
+  test('can be divided by the option as before, also in a shorter window', async () => {
+    const model = new Slope();
+    await newTrainer({ accumulateGradBatches: 2, accumulationDivisor: 'option' }).fit(model, {
+      trainDataloaders: numbers([2, 4, 6]),
+    });
+    // (2 + 4) / 2, then 6 / 2
+    expect(model.weight.item()).toBe(-6);
   });
 
   test('are clipped by norm or by value', async () => {
@@ -329,6 +346,20 @@ describe('validation', () => {
     expect(await codeOf(fit(2))).toBe('none');
   });
 
+  test('comes at the end of each epoch too when that is asked for', async () => {
+    const batchesAt = async (options: TrainerOptions): Promise<number[]> => {
+      const seen: number[] = [];
+      const model = new BoringModel();
+      model.onValidationStart = () => void seen.push(model.trainer.fitRun!.progress.batch.current.ready);
+      await newTrainer({ limitTrainBatches: 10, limitValBatches: 1, numSanityValSteps: 0, ...options }).fit(model);
+      return seen;
+    };
+    expect(await batchesAt({ valCheckInterval: 0.3 })).toEqual([3, 6, 9]);
+    expect(await batchesAt({ valCheckInterval: 0.3, validateAtEpochEnd: true })).toEqual([3, 6, 9, 10]);
+    expect(await batchesAt({ valCheckInterval: 5, validateAtEpochEnd: true })).toEqual([5, 10]);
+    expect(await batchesAt({ valCheckInterval: { hours: 1 }, validateAtEpochEnd: true })).toEqual([10]);
+  });
+
   test('puts every layer back into the mode it had, and records no gradients', async () => {
     const modes: boolean[][] = [];
     let records = true;
@@ -403,7 +434,37 @@ describe('schedulers', () => {
     expect(rates.filter((_, index) => index % 3 === 0)).toEqual([1, 1, 0.5, 0.25]);
   });
 
-  test('that watch a metric nobody logs are an error, or skipped', async () => {
+  test('by batches step while gradients accumulate too', async () => {
+    const byBatch = (_: Slope, optimizer: SGD) => ({
+      optimizer,
+      lrScheduler: {
+        scheduler: new StepLR(optimizer, { stepSize: 1, gamma: 0.5 }),
+        interval: 'batch' as const,
+        frequency: 2,
+      },
+    });
+    expect(await ratesOf(byBatch, { accumulateGradBatches: 3 })).toEqual([1, 1, 0.5, 0.5, 0.25, 0.25]);
+  });
+
+  test('that watch a metric wait until it has come once', async () => {
+    const rates = await ratesOf(
+      (model, optimizer) => {
+        model.output = (loss) => {
+          if (model.currentEpoch >= 2) model.log('late', 1, { onStep: false, onEpoch: true });
+          return loss;
+        };
+        return {
+          optimizer,
+          lrScheduler: new ReduceLROnPlateau(optimizer, { factor: 0.5, patience: 0 }),
+          monitor: 'late',
+        };
+      },
+      { maxEpochs: 5 },
+    );
+    expect(rates.filter((_, index) => index % 3 === 0)).toEqual([1, 1, 1, 1, 0.5]);
+  });
+
+  test('that watch a metric nobody ever logs are an error, or skipped', async () => {
     const plateau = (strict: boolean) => (_: Slope, optimizer: SGD) => ({
       optimizer,
       lrScheduler: { scheduler: new ReduceLROnPlateau(optimizer), monitor: 'nothing', strict },
@@ -449,7 +510,7 @@ describe('configureOptimizers', () => {
     expect(
       await returning((optimizer) => ({
         optimizer,
-        lrScheduler: { scheduler: scheduler(optimizer), interval: 'batch' },
+        lrScheduler: { scheduler: scheduler(optimizer), interval: 'minute' },
       })),
     ).toBe('SCHEDULER_INVALID');
     expect(
@@ -522,6 +583,37 @@ describe('manual optimization', () => {
     expect((await newTrainer().fit(model, { trainDataloaders: [ones([2, 1])] })).globalStep).toBe(1);
   });
 
+  test('counts the steps of each optimizer, beside all of them together', async () => {
+    class Two extends BoringModel {
+      override automaticOptimization = false;
+      other = new Linear(2, 2);
+      override trainingStep(batch: Tensor, batchIdx: number): null {
+        const [often, rarely] = this.optimizers(2);
+        this.manualBackward(this.loss(this.other.forward(this.forward(batch))));
+        often.step();
+        if (batchIdx % 2 === 0) rarely.step();
+        return null;
+      }
+      override configureOptimizers(): OptimizersConfig {
+        const [often, rarely] = [this.layer, this.other].map((part) => new SGD(part.parameters(), { lr: 0.1 }));
+        return [[often!, rarely!], [new StepLR(often!, { stepSize: 1 })]];
+      }
+    }
+    const path = join(folder, 'counted.ckpt');
+    const model = new Two();
+    const trainer = newTrainer({ limitTrainBatches: 4, limitValBatches: 0 });
+    await trainer.fit(model);
+    expect(trainer.counters).toEqual({ epochs: 1, batches: 4, optimizerSteps: [4, 2], globalStep: 6 });
+    expect(model.lrSchedulers().map((scheduler) => scheduler.lastEpoch)).toEqual([0]);
+    await trainer.saveCheckpoint(path);
+    const resumed = newTrainer({ maxEpochs: 2, limitTrainBatches: 4, limitValBatches: 0 });
+    await resumed.fit(new Two(), { ckptPath: path });
+    expect(resumed.counters.optimizerSteps).toEqual([8, 4]);
+    const automatic = newTrainer({ limitTrainBatches: 4, limitValBatches: 0, accumulateGradBatches: 2 });
+    await automatic.fit(new BoringModel());
+    expect(automatic.counters).toEqual({ epochs: 1, batches: 4, optimizerSteps: [2], globalStep: 2 });
+  });
+
   test('cannot be mixed with options of automatic optimization, nor manualBackward with automatic', async () => {
     const fit = (options: TrainerOptions) => () =>
       newTrainer(options).fit(new Gan(), { trainDataloaders: [ones([1, 1])] });
@@ -581,4 +673,25 @@ test('2,000 steps leave no more tensors behind than 200, and no epoch more than 
   // A leak would be thousands; which of a step's own tensors the collector has found by then varies by a few.
   expect(live[1]).toBeLessThanOrEqual(live[0]! + 3);
   expect(live[3]).toBeLessThanOrEqual(live[2]! + 3);
+});
+
+test('the way from fit to the update is at most 7 calls through 5 files', async () => {
+  const frames: string[] = [];
+  class Watched extends SGD {
+    override step(closure?: Closure): ReturnType<SGD['step']> {
+      Error.stackTraceLimit = 50;
+      const stack = (new Error().stack ?? '').split('\n').filter((line) => /packages\/lightning\/src/.test(line));
+      frames.splice(0, frames.length, ...stack.filter((line) => !line.includes('.test.ts')));
+      return super.step(closure);
+    }
+  }
+  const model = new Slope();
+  model.configureOptimizers = () => new Watched([model.weight], { lr: 1 });
+  await newTrainer().fit(model, { trainDataloaders: numbers([1]) });
+  const files = new Set(frames.map((line) => /src\/([^:]+)/.exec(line)?.[1]));
+  expect(frames[0]).toContain('LightningOptimizer.step');
+  expect(frames.at(-1)).toContain('Trainer.fit');
+  // The update itself is the last call, in a file of its own.
+  expect(frames.length).toBeLessThanOrEqual(6 + 1);
+  expect(files.size + 1).toBeLessThanOrEqual(5);
 });

@@ -1,7 +1,7 @@
 import { isPromise } from '../hooks/hookTable.js';
 import { closeEpoch, finishBatch, leaveEpoch } from './fitBoundaries.js';
 import { isAccumulating, mustLeaveEpoch, stopReason } from './fitDecisions.js';
-import { restoreInFlight } from './inFlight.js';
+import { isUnfinished, restoreInFlight } from './inFlight.js';
 import { interrupted } from './interrupted.js';
 import { count } from './progress.js';
 import type { FitRun } from './run.js';
@@ -13,14 +13,17 @@ import type { FitRun } from './run.js';
  * that is not a promise: an await for each batch would cost more than all the rest of the loop.
  */
 export async function fitLoop(run: FitRun): Promise<void> {
-  if (stopReason(run) !== null) return;
+  // A run that was saved at the end of its last batch or epoch still has to finish that.
+  let isOpen = run.resumeFrom !== null && isUnfinished(run.resumeFrom);
+  if (!isOpen && stopReason(run) !== null) return;
   await run.hooks.call('onTrainStart');
   run.validation?.start();
   if (run.resumeFrom !== null) await restoreInFlight(run, run.resumeFrom);
   if (run.control.signal !== null) throw interrupted(run.control.signal);
-  while (stopReason(run) === null) await trainEpoch(run);
+  for (; isOpen || stopReason(run) === null; isOpen = false) await trainEpoch(run);
   await run.data.close();
   await run.hooks.call('onTrainEnd');
+  run.schedulers.finish();
 }
 
 async function trainEpoch(run: FitRun): Promise<void> {
@@ -48,6 +51,7 @@ async function trainEpoch(run: FitRun): Promise<void> {
     if (isPromise(outputs)) outputs = await outputs;
     count(progress.batch, 'processed');
     if (!isAccumulating(run, batchIdx, isLast)) schedulers.step('step', false);
+    schedulers.step('batch', false);
     if (isLast) schedulers.step('epoch', false);
     progress.phase = 'batchEnd';
     const listening = hooks.call('onTrainBatchEnd', outputs, batch, batchIdx);

@@ -1,13 +1,14 @@
 import type { Metric } from '@lightning-ts/metrics';
-import { getRngState, setRngState, Tensor } from '@lightning-ts/torch';
+import { getRngState, setRngState, Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import { metricsOf } from '../logging/loggedMetric.js';
 import type { EntryState } from '../logging/resultStore.js';
 import type { CursorState } from './batchCursor.js';
 import { isAccumulating } from './fitDecisions.js';
+import { setLoaderEpoch } from './loaderKinds.js';
+import { frozenModes, restoreModes } from './modelModes.js';
 import type { FitPhase } from './progress.js';
 import type { FitRun, SavedEvaluationPosition } from './run.js';
-import { setLoaderEpoch } from './trainData.js';
 
 /**
  * Everything of a run that the reference's checkpoint has no place for and that decides what comes next. With it, a run that
@@ -28,6 +29,10 @@ export interface InFlight {
   metric_states: Record<string, { updates: number; states: Record<string, unknown> }>;
   /** Gradients that are not used up yet, by the parameters' names. */
   gradients: Record<string, Tensor> | null;
+  /** Paths of the submodules in evaluation mode while training. */
+  eval_modules?: string[];
+  /** Names of the parameters that take no gradient. */
+  frozen_parameters?: string[];
 }
 
 /** Captures where a run is. Cheap: tensors are shared or copied where they would change. */
@@ -45,7 +50,34 @@ export function captureInFlight(run: FitRun): InFlight {
     metrics: metrics.stateDict(),
     metric_states: captureMetrics(run),
     gradients: captureGradients(run, batchIsDone),
+    eval_modules: frozenModes(module),
+    frozen_parameters: module.namedParameters().flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name])),
   };
+}
+
+/**
+ * The callbacks' view with one tensor object for each value again. A value has two names, and callbacks tell values apart by
+ * their objects, but a file keeps the memory only.
+ */
+export function withSharedTensors(metrics: InFlight['metrics']): InFlight['metrics'] {
+  const byStorage = new Map<number, Tensor>();
+  const shared = (value: Tensor): Tensor => {
+    const first = byStorage.get(value.storageId());
+    if (first !== undefined && first.storageOffset() === value.storageOffset()) return first;
+    byStorage.set(value.storageId(), value);
+    return value;
+  };
+  return Object.fromEntries(
+    Object.entries(metrics).map(([kind, values]) => [
+      kind,
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shared(value)])),
+    ]),
+  );
+}
+
+/** Whether the batch, validation or epoch in progress has to be finished even when no other may follow. */
+export function isUnfinished({ phase }: InFlight): boolean {
+  return phase === 'batchEnd' || phase === 'validation' || phase === 'epochEnd';
 }
 
 /** Puts a fresh run where another one was. The random state comes last, since walking through loaders draws from it. */
@@ -59,12 +91,14 @@ export async function restoreInFlight(run: FitRun, saved: InFlight): Promise<voi
   if (saved.phase === 'epochStart') cursor.restoreBetweenEpochs(saved.train_loader);
   else await cursor.restore(saved.train_loader);
   restoreMetrics(run, saved.metric_states);
-  results.loadStateDict(saved.results, module);
+  if (saved.eval_modules !== undefined) restoreModes(module, saved.eval_modules);
+  restoreFrozen(run, saved);
+  results.loadStateDict(saved.results, module, saved.metrics.callback);
   results.epochHasEnded = saved.epoch_has_ended;
   metrics.loadStateDict(saved.metrics);
   if (evaluation !== null) {
     evaluation.seenBatches.splice(0, evaluation.seenBatches.length, ...saved.seen_batches.map(Number));
-    if (saved.validation !== null) await restoreEvaluation(run, saved.validation);
+    if (saved.validation !== null) await restoreEvaluation(run, saved, saved.validation);
   }
   for (const [name, parameter] of module.namedParameters()) {
     const gradient = saved.gradients?.[name];
@@ -87,13 +121,39 @@ function captureEvaluation({ evaluation, module }: FitRun): InFlight['validation
 }
 
 async function restoreEvaluation(
-  { evaluation, module }: FitRun,
+  run: FitRun,
+  { metric_states: states, metrics: known, rng }: InFlight,
   saved: NonNullable<InFlight['validation']>,
 ): Promise<void> {
-  evaluation!.resumeAt = saved;
-  evaluation!.results!.loadStateDict(saved.results, module);
+  const { evaluation, module } = run;
+  const settle = (): void => {
+    restoreMetrics(run, states);
+    evaluation!.results!.loadStateDict(saved.results, module, known.callback);
+    setRngState(rng.cpu);
+  };
+  evaluation!.resumeAt = { ...saved, settle };
+  evaluation!.results!.loadStateDict(saved.results, module, known.callback);
   const cursor = evaluation!.cursors[saved.dataloader_idx];
   if (saved.cursor !== null && cursor !== undefined) await cursor.restore(saved.cursor);
+}
+
+/** What hooks froze or set free as training went on. Those hooks do not run again. */
+function restoreFrozen({ module }: FitRun, { frozen_parameters: names }: InFlight): void {
+  if (names === undefined) return;
+  const frozen = new Set(names);
+  const changed: string[] = [];
+  for (const [name, parameter] of module.namedParameters()) {
+    if (parameter.requiresGrad !== frozen.has(name)) continue;
+    parameter.requiresGrad = !frozen.has(name);
+    changed.push(name);
+  }
+  if (changed.length === 0) return;
+  warn(
+    'RESUME_FROZEN',
+    `Which parameters of ${module.constructor.name} are frozen is now as it was when the checkpoint was saved; that changed ` +
+      `${changed.slice(0, 3).join(', ')}${changed.length > 3 ? ` and ${changed.length - 3} more` : ''}. To freeze others from here ` +
+      'on, do it in onTrainEpochStart.',
+  );
 }
 
 function captureMetrics({ module }: FitRun): InFlight['metric_states'] {

@@ -11,8 +11,10 @@ export interface OptimizerHost {
   /** Steps in the precision's way; null: `optimizer.step(closure)`. */
   readonly precisionStep: ((optimizer: Optimizer, closure: Closure) => StepLoss) | null;
   /** Counts a step made by hand. */
-  countManualStep(phase: 'ready' | 'completed'): void;
+  countManualStep(phase: 'ready' | 'completed', handle: LightningOptimizer): void;
   readonly isManual: boolean;
+  /** Runs something while only one optimizer's parameters take gradients. */
+  toggled<T>(handle: LightningOptimizer, fn: () => T): T;
 }
 
 /**
@@ -45,14 +47,19 @@ export class LightningOptimizer {
       );
     }
     this.closure = closure ?? null;
-    if (host.isManual) host.countManualStep('ready');
+    if (host.isManual) host.countManualStep('ready', this);
     const loss =
       host.precisionStep === null
         ? optimizer.step(this.computeThenPrepare)
         : host.precisionStep(optimizer, this.computeThenPrepare);
-    if (host.isManual) host.countManualStep('completed');
+    if (host.isManual) host.countManualStep('completed', this);
     this.closure = null;
     return loss;
+  }
+
+  /** Runs `fn` while only this optimizer's parameters take gradients. In manual optimization. */
+  toggleModel<T>(fn: () => T): T {
+    return this.host.toggled(this, fn);
   }
 
   /** Clears the gradients of this optimizer's parameters. */

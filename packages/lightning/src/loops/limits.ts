@@ -3,18 +3,6 @@ import { LightningError } from '../errors.js';
 /** How many batches: a number, or a part of all there are. `{ fraction: 1 }` is all, `{ batches: 0 }` none. */
 export type ResolvedAmount = { readonly batches: number } | { readonly fraction: number };
 
-/** The number of batches of a loader, or null when it cannot say. */
-export function loaderLength(loader: unknown): number | null {
-  let length: unknown;
-  try {
-    length = (loader as { length?: unknown }).length ?? (loader as { size?: unknown }).size;
-  } catch {
-    // A DataLoader over a stream of unknown length throws when asked.
-    return null;
-  }
-  return typeof length === 'number' && Number.isInteger(length) && length >= 0 ? length : null;
-}
-
 /**
  * How many batches a loop takes: `Infinity` when neither the loader nor the limit says.
  *

@@ -6,13 +6,14 @@ import type { StepOutputs } from '../hooks/trainerHooks.js';
 import type { BackwardOptions } from '../module/moduleContext.js';
 import type { LightningOptimizer } from './lightningOptimizer.js';
 import type { FitRun, TrainStep } from './run.js';
-import { manualStepOutputs } from './stepOutput.js';
+import { manualStepOutputs, skipNullBatch } from './stepOutput.js';
 
 /** One batch of manual optimization: `trainingStep` does everything. */
 export class ManualStep implements TrainStep {
   constructor(private readonly run: Omit<FitRun, 'step'>) {}
 
   takeBatch(batch: unknown, batchIdx: number): StepOutputs | Promise<StepOutputs> {
+    if (batch === null) return skipNullBatch();
     const { module, precision, scope } = this.run;
     scope.hook = 'trainingStep';
     let output: unknown;
@@ -39,7 +40,7 @@ export class ManualStep implements TrainStep {
 
 /** `manualBackward`: backward with its hooks. @throws LightningError OPTIMIZATION_MODE in automatic mode */
 export function manualBackward(run: FitRun, loss: Tensor, options?: BackwardOptions): void {
-  const { hooks, module, strategy } = run;
+  const { hooks, module, precision, strategy } = run;
   if (module.automaticOptimization) {
     throw new LightningError(
       'OPTIMIZATION_MODE',
@@ -47,8 +48,9 @@ export function manualBackward(run: FitRun, loss: Tensor, options?: BackwardOpti
         'set this.automaticOptimization = false in the constructor.',
     );
   }
-  hooks.callSync('onBeforeBackward', loss);
-  strategy.backward(module, loss, options);
+  const scaled = precision.scaleLoss === undefined ? loss : precision.scaleLoss(loss);
+  hooks.callSync('onBeforeBackward', scaled);
+  strategy.backward(module, scaled, options);
   hooks.callSync('onAfterBackward');
 }
 

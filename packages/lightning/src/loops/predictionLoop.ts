@@ -1,6 +1,6 @@
 import { Device } from '@lightning-ts/torch';
 import { moveToDevice } from '../strategies/moveToDevice.js';
-import { evaluateBatches } from './evaluationBatches.js';
+import { type AfterBatch, evaluateBatches } from './evaluationBatches.js';
 import { evaluationHooks } from './evaluationHooks.js';
 import { enterEvaluation } from './modelModes.js';
 import type { EvaluationRun } from './run.js';
@@ -8,29 +8,25 @@ import type { EvaluationRun } from './run.js';
 /**
  * Predicts: `for each loader { for each batch { predictStep } }`.
  *
- * @param keeps whether the outputs are gathered, on the CPU
- * @returns the outputs of each batch of each loader; empty lists when nothing is kept
+ * @param take gets each output, on the CPU; a promise of it is awaited. Null: nobody wants them
  */
-export async function predictionLoop(run: EvaluationRun, keeps: boolean): Promise<unknown[][]> {
-  const { cursors, hooks, module } = run;
+export async function predictionLoop(run: EvaluationRun, take: AfterBatch | null): Promise<void> {
+  const { hooks, module } = run;
   const names = evaluationHooks[run.stage];
-  const outputs: unknown[][] = cursors.map(() => []);
   const leaveEvaluation = await enterEvaluation(module, run.stage);
   run.position = { at: 'batches', dataloaderIdx: 0, batchIsDone: true };
-  const keep = (output: unknown, dataloaderIdx: number): undefined => {
-    if (keeps) outputs[dataloaderIdx]!.push(onCpu(output, run));
-  };
+  const afterBatch: AfterBatch = (output, dataloaderIdx, batchIdx) =>
+    take?.(onCpu(output, run), dataloaderIdx, batchIdx);
   try {
     await hooks.call(names.start);
     await hooks.call(names.epochStart);
-    await evaluateBatches(run, keep, () => {});
+    await evaluateBatches(run, afterBatch, () => {});
     await hooks.call(names.epochEnd);
     await hooks.call(names.end);
   } finally {
     await leaveEvaluation();
   }
   run.position = null;
-  return outputs;
 }
 
 function onCpu(output: unknown, { strategy }: EvaluationRun): unknown {

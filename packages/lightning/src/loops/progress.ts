@@ -79,6 +79,29 @@ export class EvaluationProgress {
   stateDict(): Record<string, unknown> {
     return { state_dict: {}, batch_progress: structuredClone(this.batch) };
   }
+
+  /** Takes the counters of such an entry; those of the batches in progress start anew. */
+  loadStateDict(state: Readonly<Record<string, unknown>>): void {
+    assign(this.batch, state.batch_progress);
+    clear(this.batch.current);
+  }
+
+  /**
+   * Settles the batch that was in progress when the counters were saved: one whose work was done is counted as completed, any
+   * other is forgotten, since it is run again.
+   *
+   * @returns whether it was done
+   */
+  closeSaved(): boolean {
+    const isDone = this.batch.total.processed > this.batch.total.completed;
+    for (const counts of [this.batch.total, this.batch.current]) {
+      if (isDone) counts.completed += 1;
+      counts.ready = counts.completed;
+      counts.started = counts.completed;
+      counts.processed = counts.completed;
+    }
+    return isDone;
+  }
 }
 
 /** The progress of `fit`: one explicit state, from which everything else follows. */
@@ -90,6 +113,8 @@ export class FitProgress {
   readonly optimizerStep = two();
   readonly zeroGrad = three();
   readonly manualStep = two();
+  /** Steps of each optimizer in manual optimization. */
+  readonly stepsByOptimizer: number[] = [];
   readonly validation = new EvaluationProgress();
   /** Batches after which an optimizer stepped: the x-axis of the loggers. */
   batchesThatStepped = 0;
@@ -142,7 +167,8 @@ export class FitProgress {
       'epoch_loop.automatic_optimization.optim_progress': {
         optimizer: { step: this.optimizerStep, zero_grad: this.zeroGrad },
       },
-      'epoch_loop.manual_optimization.state_dict': {},
+      // The reference keeps an empty record here, and reads nothing from it.
+      'epoch_loop.manual_optimization.state_dict': this.isManual ? { optimizer_steps: this.stepsByOptimizer } : {},
       'epoch_loop.manual_optimization.optim_step_progress': this.manualStep,
       'epoch_loop.val_loop.state_dict': validation.state_dict,
       'epoch_loop.val_loop.batch_progress': validation.batch_progress,
@@ -159,6 +185,8 @@ export class FitProgress {
     const optimizer = record(record(state['epoch_loop.automatic_optimization.optim_progress']).optimizer);
     assign(this.optimizerStep, optimizer.step);
     assign(this.zeroGrad, optimizer.zero_grad);
+    const steps = record(state['epoch_loop.manual_optimization.state_dict']).optimizer_steps;
+    if (Array.isArray(steps)) this.stepsByOptimizer.splice(0, this.stepsByOptimizer.length, ...steps.map(Number));
     assign(this.manualStep, state['epoch_loop.manual_optimization.optim_step_progress']);
     assign(this.validation.batch, state['epoch_loop.val_loop.batch_progress']);
     assign(this.epoch, state.epoch_progress);

@@ -57,7 +57,8 @@ function phaseFromCounters({ module, progress }: FitRun): FitPhase {
     current.completed += 1;
     return 'epochStart';
   }
-  if (current.started === current.processed) return 'epochStart';
+  // Older files count the epochs that are done, but not always those that were begun.
+  if (current.started === current.processed || current.completed >= current.started) return 'epochStart';
   if (batch.current.processed > batch.current.completed) return 'batchEnd';
   // The counter of the loggers' x-axis goes up after validation, so it lags behind when the file was saved there.
   const stepped = module.automaticOptimization ? progress.globalStep : batch.total.completed;

@@ -53,6 +53,8 @@ export interface FitSettings {
   readonly maxSteps: number;
   readonly minSteps: number;
   accumulateGradBatches: number;
+  /** Whether the loss is divided by the batches really in the window, or always by `accumulateGradBatches`. */
+  readonly accumulationDivisor: 'window' | 'option';
   readonly gradientClipVal: number | null;
   readonly gradientClipAlgorithm: GradientClipAlgorithm;
   /** 0: no rows for steps. */
@@ -106,7 +108,7 @@ export interface EvaluationRun extends Run {
   /** Where the loop is; null when it is not running. */
   position: EvaluationPosition | null;
   /** Where a resumed run enters the loop; null from the start. */
-  resumeAt: SavedEvaluationPosition | null;
+  resumeAt: EvaluationResume | null;
 }
 
 /** The entry points that evaluate. */
@@ -117,6 +119,12 @@ export interface EvaluationPosition {
   at: 'batches' | 'epochEnd' | 'end';
   dataloaderIdx: number;
   batchIsDone: boolean;
+}
+
+/** Where a resumed run enters an evaluation. */
+export interface EvaluationResume extends SavedEvaluationPosition {
+  /** Undoes what the hooks that open the evaluation did to metrics and random numbers: they ran before the run was saved. */
+  settle(): void;
 }
 
 /** The position as a checkpoint keeps it. */

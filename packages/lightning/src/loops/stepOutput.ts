@@ -1,4 +1,4 @@
-import { Tensor } from '@lightning-ts/torch';
+import { Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import type { StepOutputs } from '../hooks/trainerHooks.js';
 import { describe } from '../module/hparams.js';
@@ -59,4 +59,13 @@ function unusable(output: unknown, module: LightningModule): LightningError {
         ? `returned ${describe(output)} in which 'loss' is ${describe((output as { loss?: unknown }).loss)}`
         : `returned ${describe(output)}`;
   return new LightningError('TRAINING_STEP_OUTPUT', `${module.constructor.name}.trainingStep ${came}. ${forms}`);
+}
+
+/** The loader gave null in a batch's place: nothing is trained on it, and its hooks get no outputs. */
+export function skipNullBatch(): StepOutputs {
+  warn(
+    'BATCH_NULL',
+    'The training loader gave null for a batch, which is skipped. Leave such batches out in the loader.',
+  );
+  return {};
 }

@@ -1,6 +1,7 @@
 import type { Loader } from '../module/loaderTypes.js';
 import { BatchCursor } from './batchCursor.js';
-import { limitedLength, loaderLength, type ResolvedAmount } from './limits.js';
+import { limitedLength, type ResolvedAmount } from './limits.js';
+import { loaderLength, setLoaderEpoch } from './loaderKinds.js';
 
 /** The batches of `fit`: one loader, which may be asked for again every few epochs, and the place in it. */
 export class TrainData {
@@ -43,18 +44,4 @@ export class TrainData {
   async close(): Promise<void> {
     await this.current?.close();
   }
-}
-
-interface TakesEpoch {
-  setEpoch?(epoch: number): void;
-}
-
-/** Tells the samplers of a loader which epoch it is. */
-export function setLoaderEpoch(loader: unknown, epoch: number): void {
-  const { sampler, batchSampler } = loader as {
-    sampler?: TakesEpoch;
-    batchSampler?: TakesEpoch & { sampler?: TakesEpoch };
-  };
-  const all = new Set([loader as TakesEpoch, sampler, batchSampler, batchSampler?.sampler]);
-  for (const one of all) if (typeof one?.setEpoch === 'function') one.setEpoch(epoch);
 }

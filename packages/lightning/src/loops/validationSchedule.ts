@@ -19,6 +19,8 @@ export class ValidationSchedule {
     readonly everyNEpoch: number | null,
     readonly milliseconds: number | null,
     private readonly validate: () => Promise<void>,
+    /** Whether an epoch's last batch is always followed by one. */
+    private readonly atEpochEnd = false,
   ) {}
 
   /** Starts the clock of a schedule by time. */
@@ -35,7 +37,7 @@ export class ValidationSchedule {
   isDue(batchIdx: number, isLast: boolean, epoch: number, batchesDone: number, isStopping: boolean): boolean {
     const { everyBatches, everyNEpoch, milliseconds } = this;
     if (everyNEpoch !== null && (epoch + 1) % everyNEpoch !== 0) return false;
-    if (isStopping) return true;
+    if (isStopping || (isLast && this.atEpochEnd)) return true;
     if (milliseconds !== null) return performance.now() - this.lastEnd >= milliseconds;
     if (everyBatches === Number.POSITIVE_INFINITY) return isLast;
     return (everyNEpoch === null ? batchesDone : batchIdx + 1) % everyBatches === 0;

@@ -1,20 +1,32 @@
 import type { Device } from '@lightning-ts/torch';
-import { DataLoader, type Dataset } from '@lightning-ts/torch/data';
+import { DataLoader, type Dataset, IterableDataset } from '@lightning-ts/torch/data';
+import { isPlainObject } from '../describe.js';
 import { LightningError } from '../errors.js';
 import type { HookResult, Stage } from '../hooks/trainerHooks.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { addHyperparameters, hparamsOf, type SaveHyperparametersOptions } from './hparams.js';
-import type { EvaluationLoaders, Loader } from './loaderTypes.js';
+import type { EvaluationLoaders, Loader, TrainLoaders } from './loaderTypes.js';
 import { contextOf } from './moduleContext.js';
 
-/** Datasets for {@link LightningDataModule.fromDatasets}. */
+type AnyDataset<Sample> = Dataset<Sample> | IterableDataset<Sample>;
+
+/** A dataset, or several, nested in arrays and records: a loader is made for each. */
+export type Datasets<Sample> =
+  | AnyDataset<Sample>
+  | readonly Datasets<Sample>[]
+  | { readonly [name: string]: Datasets<Sample> };
+
+/** Datasets for {@link LightningDataModule.fromDatasets}. What else is given goes to the data module's constructor. */
 export interface DatasetChoices<Sample> {
-  readonly trainDataset?: Dataset<Sample>;
-  readonly valDataset?: Dataset<Sample>;
-  readonly testDataset?: Dataset<Sample>;
-  readonly predictDataset?: Dataset<Sample>;
+  readonly trainDataset?: Datasets<Sample>;
+  readonly valDataset?: Datasets<Sample>;
+  readonly testDataset?: Datasets<Sample>;
+  readonly predictDataset?: Datasets<Sample>;
   /** Samples in a batch. Default 1. */
   readonly batchSize?: number;
+  /** Worker threads of each loader. Default 0. */
+  readonly numWorkers?: number;
+  readonly [option: string]: unknown;
 }
 
 /**
@@ -53,23 +65,96 @@ export class LightningDataModule<Batch = unknown, HParams extends object = Recor
   /** Takes back what `stateDict` gave. */
   loadStateDict(_state: Record<string, unknown>): void {}
 
-  /** A data module over ready datasets; only the training data is shuffled. */
-  static fromDatasets<Sample>(choices: DatasetChoices<Sample>): LightningDataModule {
-    const { batchSize = 1 } = choices;
-    const module = new LightningDataModule();
-    const add = (
-      name: 'trainDataloader' | 'valDataloader' | 'testDataloader' | 'predictDataloader',
-      data?: Dataset<Sample>,
-    ) => {
-      if (data === undefined) return;
-      module[name] = () => new DataLoader(data, { batchSize, shuffle: name === 'trainDataloader' }) as Loader<unknown>;
+  /**
+   * A data module over ready datasets, with a loader for each; only training data is shuffled, unless it is a stream. The options
+   * go to the constructor of a subclass.
+   */
+  static fromDatasets<Module extends LightningDataModule, Sample>(
+    this: new (
+      options: never,
+    ) => Module,
+    choices: DatasetChoices<Sample>,
+  ): Module {
+    const { trainDataset, valDataset, testDataset, predictDataset, ...options } = choices;
+    const { batchSize = 1, numWorkers = 0 } = options;
+    const module = new this({ ...options, batchSize, numWorkers } as never) as LightningDataModule;
+    const loaderOf = (dataset: AnyDataset<Sample>, isTraining: boolean): Loader =>
+      new DataLoader(
+        dataset as Dataset<Sample>,
+        {
+          batchSize,
+          numWorkers,
+          pinMemory: true,
+          ...(dataset instanceof IterableDataset ? {} : { shuffle: isTraining }),
+          ...(numWorkers > 0 ? { persistentWorkers: true } : {}),
+        } as { batchSize: number },
+      ) as Loader;
+    const loadersOf = (data: Datasets<Sample>, isTraining: boolean): unknown => {
+      if (Array.isArray(data)) return data.map((item) => loadersOf(item as Datasets<Sample>, isTraining));
+      if (!isPlainObject(data) || 'getItem' in data || 'getBatch' in data)
+        return loaderOf(data as AnyDataset<Sample>, isTraining);
+      return Object.fromEntries(
+        Object.entries(data).map(([name, item]) => [name, loadersOf(item as Datasets<Sample>, isTraining)]),
+      );
     };
-    add('trainDataloader', choices.trainDataset);
-    add('valDataloader', choices.valDataset);
-    add('testDataloader', choices.testDataset);
-    add('predictDataloader', choices.predictDataset);
-    return module;
+    if (trainDataset !== undefined) module.trainDataloader = () => loadersOf(trainDataset, true) as Loader;
+    if (valDataset !== undefined) module.valDataloader = () => loadersOf(valDataset, false) as Loader;
+    if (testDataset !== undefined) module.testDataloader = () => loadersOf(testDataset, false) as Loader;
+    if (predictDataset !== undefined) module.predictDataloader = () => loadersOf(predictDataset, false) as Loader;
+    return module as Module;
   }
+
+  /**
+   * Builds the data module from the hyperparameters in a checkpoint. `overrides` replace saved ones. Its state, if it keeps
+   * one, comes back when the run is resumed.
+   *
+   * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID
+   */
+  static async loadFromCheckpoint<Module extends LightningDataModule, Options>(
+    this: new (
+      options: Options,
+    ) => Module,
+    path: string,
+    overrides: NoInfer<Partial<NonNullable<Options>> & { readonly hparamsFile?: string }> = {} as never,
+  ): Promise<Module> {
+    // Loaded on demand: reading files is not needed otherwise.
+    const { loadDataModuleFromCheckpoint } = await import('./loadFromCheckpoint.js');
+    return loadDataModuleFromCheckpoint(this as never, path, overrides) as Promise<Module>;
+  }
+
+  /** One line for each kind of loader, with the sizes of the datasets. */
+  toString(): string {
+    return (['train', 'val', 'test', 'predict'] as const)
+      .map(
+        (kind) =>
+          `{${kind[0]!.toUpperCase()}${kind.slice(1)} dataloader: ${sizesOf(this as LightningDataModule, `${kind}Dataloader`)}}`,
+      )
+      .join('\n');
+  }
+}
+
+/** What is known of the data behind a hook without running it for long: its loaders' sizes. */
+function sizesOf(module: LightningDataModule, hook: `${'train' | 'val' | 'test' | 'predict'}Dataloader`): string {
+  let loaders: unknown = null;
+  try {
+    loaders = module[hook]?.() ?? null;
+  } catch {
+    // The datasets may be made in setup, which has not run.
+  }
+  if (loaders === null || loaders instanceof Promise) return 'None';
+  const found = flatten(loaders).map((loader) => `size=${sizeOf(loader)}`);
+  return found.length === 1 ? found[0]! : found.map((size, index) => `${index + 1}. ${size}`).join(' ; ');
+}
+
+function flatten(loaders: unknown): unknown[] {
+  if (Array.isArray(loaders)) return loaders.flatMap(flatten);
+  return isPlainObject(loaders) && !(Symbol.iterator in loaders) ? Object.values(loaders).flatMap(flatten) : [loaders];
+}
+
+function sizeOf(loader: unknown): string {
+  const { dataset } = loader as { dataset?: { length?: unknown } };
+  const length = dataset === undefined ? (loader as { length?: unknown }).length : dataset.length;
+  return typeof length === 'number' ? String(length) : 'NA';
 }
 
 /** The hooks a data module may have. */
@@ -77,10 +162,12 @@ export class LightningDataModule<Batch = unknown, HParams extends object = Recor
 export interface LightningDataModule<Batch, HParams> {
   /** Downloads and the like: runs once, before `setup`, and must not set state. */
   prepareData?(): void | Promise<void>;
+  /** Whether `prepareData` runs once on each machine, rather than once in all. Default true. */
+  prepareDataPerNode?: boolean;
   /** Loads and splits. Runs in every entry point; called by hand it may be given no stage. */
   setup?(stage?: Stage): HookResult;
   teardown?(stage: Stage): HookResult;
-  trainDataloader?(): Loader<Batch> | Promise<Loader<Batch>>;
+  trainDataloader?(): TrainLoaders<Batch> | Promise<TrainLoaders<Batch>>;
   valDataloader?(): EvaluationLoaders<Batch> | Promise<EvaluationLoaders<Batch>>;
   testDataloader?(): EvaluationLoaders<Batch> | Promise<EvaluationLoaders<Batch>>;
   predictDataloader?(): EvaluationLoaders<Batch> | Promise<EvaluationLoaders<Batch>>;

@@ -1,6 +1,9 @@
 import { Tensor, warn } from '@lightning-ts/torch';
 import { Module, stateKeyOf } from '@lightning-ts/torch/nn';
+import { describe, isPlainObject } from '../describe.js';
 import { LightningError } from '../errors.js';
+
+export { describe, isPlainObject };
 
 /** What to leave out of the saved hyperparameters, and whether loggers see them. */
 export interface SaveHyperparametersOptions {
@@ -125,32 +128,9 @@ function isStorable(value: unknown, above: Set<unknown>): boolean {
   return isGood;
 }
 
-/** Whether `value` is an object literal rather than an instance of some class. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 /** A copy of nested objects and arrays; everything else is shared. */
 export function copyPlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyPlain);
   if (!isPlainObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyPlain(item)]));
-}
-
-/** A few words that say what a value is, for error messages. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined || typeof value === 'boolean' || typeof value === 'number')
-    return String(value);
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'function') return `the function ${value.name || '(unnamed)'}`;
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (isPlainObject(value)) {
-    const keys = Object.keys(value);
-    return keys.length === 0
-      ? 'an empty object'
-      : `an object with ${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ', …' : ''}`;
-  }
-  return typeof value === 'object' ? `an instance of ${value.constructor.name}` : `a ${typeof value}`;
 }

@@ -1,4 +1,5 @@
 export { LightningError, type LightningErrorCode } from '../errors.js';
+export { rankZeroOnly } from '../rankZero.js';
 export type { SaveHyperparametersOptions } from './hparams.js';
 export {
   type AnyLightningModule,

@@ -1,5 +1,7 @@
-import type { Device, Tensor } from '@lightning-ts/torch';
-import { deviceOf, warn } from '@lightning-ts/torch';
+import type { MetricCollection } from '@lightning-ts/metrics';
+import type { Device, DType, Tensor } from '@lightning-ts/torch';
+import { deviceOf, getDefaultDType, noGrad, warn } from '@lightning-ts/torch';
+import type { ScriptModule } from '@lightning-ts/torch/jit';
 import { clipGradNorm_, clipGradValue_, Module } from '@lightning-ts/torch/nn';
 import type { Closure, Optimizer } from '@lightning-ts/torch/optim';
 import type { Callback } from '../callbacks/callback.js';
@@ -8,8 +10,9 @@ import type { ModuleHooks } from '../hooks/trainerHooks.js';
 import type { Logger } from '../loggers/logger.js';
 import type { LightningOptimizer, OptimizerList, OptimizerTuple } from '../loops/lightningOptimizer.js';
 import type { Trainer } from '../trainer/trainer.js';
+import { checkClipping, noClipping } from './clipping.js';
 import { addHyperparameters, hparamsOf, type SaveHyperparametersOptions } from './hparams.js';
-import type { EvaluationLoaders, Loader } from './loaderTypes.js';
+import type { EvaluationLoaders, TrainLoaders } from './loaderTypes.js';
 import type { LoadFromCheckpointOptions } from './loadFromCheckpoint.js';
 import type { LogDictOptions, LoggedValue, LogOptions } from './log.js';
 import { type BackwardOptions, contextOf, type ModuleContext } from './moduleContext.js';
@@ -31,7 +34,6 @@ export type GradientClipAlgorithm = 'norm' | 'value';
  * @typeParam Batch what the loaders yield
  * @typeParam HParams the constructor's options, typed in `this.hparams`
  */
-// biome-ignore lint/correctness/noUnusedVariables: the interface below uses them
 export class LightningModule<Batch = unknown, HParams extends object = Record<string, unknown>> extends Module {
   /** Set to false in the constructor to call `manualBackward` and `step` yourself in `trainingStep`. */
   automaticOptimization = true;
@@ -109,6 +111,24 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
     return contextOf(this)?.device ?? this.parameters()[0]?.device ?? deviceOf('cpu');
   }
 
+  /** The element type of its parameters: that of the first floating one. Change it with `to`. */
+  get dtype(): DType {
+    return this.parameters().find((parameter) => parameter.isFloatingPoint())?.dtype ?? getDefaultDType();
+  }
+
+  /** Whether it is on a CUDA device. */
+  get onGpu(): boolean {
+    return this.device.type === 'cuda';
+  }
+
+  /**
+   * The values of all processes in one tensor, `[worldSize, ...]`; with one process the value itself, as a tensor. Arrays and
+   * objects are walked through.
+   */
+  allGather<Data>(data: Data): Gathered<Data> {
+    return this.context('allGather').allGather(data) as Gathered<Data>;
+  }
+
   /** Prints on the first process only, above the progress bar. */
   print(...values: unknown[]): void {
     const context = contextOf(this);
@@ -123,24 +143,31 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
     else context.log(this, name, value, options);
   }
 
-  /** Records several values with the same options. */
-  logDict(values: Readonly<Record<string, LoggedValue>>, options: LogDictOptions = noOptions): void {
-    for (const name in values) this.log(name, values[name]!, options);
+  /** Records several values, or the metrics of a collection, with the same options. */
+  logDict(values: Readonly<Record<string, LoggedValue>> | MetricCollection, options: LogDictOptions = noOptions): void {
+    if (typeof (values as MetricCollection).items === 'function')
+      for (const [name, metric] of (values as MetricCollection).items()) this.log(name, metric, options);
+    else for (const name in values) this.log(name, (values as Record<string, LoggedValue>)[name]!, options);
   }
 
   // --- optimization ---
 
   /**
    * The optimizers, to step by hand. Several can be taken apart: `const [generator, discriminator] = this.optimizers()`.
-   * With `count` the result is a tuple of that many, checked.
+   * With `count` the result is a tuple of that many, checked; with `useLightningOptimizer: false` they are the bare ones, whose
+   * steps run no hooks and are not counted.
    *
    * @throws LightningError OPTIMIZER_COUNT when `count` is not how many there are
    */
   optimizers(): OptimizerList;
   optimizers<Count extends 1 | 2 | 3 | 4>(count: Count): OptimizerTuple[Count];
-  optimizers(count?: number): OptimizerList | readonly LightningOptimizer[] {
+  optimizers(options: { readonly useLightningOptimizer: false }): readonly Optimizer[];
+  optimizers(
+    count?: number | { readonly useLightningOptimizer: boolean },
+  ): OptimizerList | readonly LightningOptimizer[] | readonly Optimizer[] {
     const list = this.context('optimizers').optimizers;
-    if (count === undefined) return list;
+    if (typeof count === 'object' && !count.useLightningOptimizer) return list.map(({ optimizer }) => optimizer);
+    if (typeof count !== 'number') return list;
     if (list.length !== count) {
       throw new LightningError(
         'OPTIMIZER_COUNT',
@@ -216,12 +243,20 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
     this.clipGradients(optimizer, { gradientClipVal, gradientClipAlgorithm });
   }
 
-  /** Clips the gradients of the optimizer's parameters; null or a value of 0 or less does nothing. */
+  /**
+   * Clips the gradients of the optimizer's parameters. What is left out is taken from the Trainer; null or a value of 0 or less
+   * does nothing.
+   *
+   * @throws LightningError OPTION_INVALID, OPTION_CONFLICT for a value that contradicts the Trainer's
+   */
   clipGradients(
     optimizer: Optimizer | LightningOptimizer,
     options: { readonly gradientClipVal?: number | null; readonly gradientClipAlgorithm?: GradientClipAlgorithm } = {},
   ): void {
-    const { gradientClipVal = null, gradientClipAlgorithm = 'norm' } = options;
+    const ofTrainer = contextOf(this)?.clipping ?? noClipping;
+    const { gradientClipVal = ofTrainer.gradientClipVal, gradientClipAlgorithm = ofTrainer.gradientClipAlgorithm } =
+      options;
+    checkClipping(gradientClipVal, gradientClipAlgorithm, ofTrainer);
     if (gradientClipVal === null || gradientClipVal <= 0) return;
     const parameters = optimizer.paramGroups.flatMap((group) => group.params);
     if (gradientClipAlgorithm === 'value') clipGradValue_(parameters, gradientClipVal);
@@ -236,6 +271,43 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
   /** Undoes `freeze`. */
   unfreeze(): this {
     return this.requiresGrad_(true).train();
+  }
+
+  /**
+   * Records `forward` as a TorchScript program that Python and C++ run too. The module is in evaluation mode meanwhile.
+   *
+   * @param path where to save it; null: nowhere
+   * @param options.exampleInputs the arguments of `forward`: an array of them, or a tensor. Default: `exampleInputArray`
+   * @param options.method `'trace'`; there is no source to script
+   * @throws LightningError EXPORT_INPUT without example inputs, OPTION_UNAVAILABLE for another method; TorchError TRACE
+   */
+  async toTorchscript(path: string | null = null, options: TorchscriptOptions = {}): Promise<ScriptModule> {
+    const { exampleInputs = this.exampleInputArray, method = 'trace', ...rest } = options;
+    if (method !== 'trace') {
+      throw new LightningError(
+        'OPTION_UNAVAILABLE',
+        `toTorchscript: method is '${String(method)}'. TypeScript has no source that TorchScript could read; use 'trace'.`,
+      );
+    }
+    if (exampleInputs === null) {
+      throw new LightningError(
+        'EXPORT_INPUT',
+        `toTorchscript needs an example of what ${this.constructor.name}.forward takes. Give exampleInputs, or set ` +
+          'this.exampleInputArray.',
+      );
+    }
+    // Loaded on demand, as it is not needed to train or to predict.
+    const { save, trace } = await import('@lightning-ts/torch/jit');
+    const before = this.modules().map((part) => [part, part.training] as const);
+    const onDevice = this.transferBatchToDevice?.(exampleInputs as Batch, this.device, 0) ?? exampleInputs;
+    this.eval();
+    try {
+      const script = noGrad(() => trace(this as never, onDevice as never, rest as never)) as ScriptModule;
+      if (path !== null) await save(script as never, path);
+      return script;
+    } finally {
+      for (const [part, mode] of before) part.training = mode;
+    }
   }
 
   /**
@@ -267,6 +339,25 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
   }
 }
 
+/** How `toTorchscript` records: the options of `trace` beside its own. */
+export interface TorchscriptOptions {
+  readonly exampleInputs?: Tensor | readonly unknown[] | null;
+  readonly method?: 'trace';
+  /** Run both once more and compare. Default true. */
+  readonly checkTrace?: boolean;
+  /** Further inputs to compare with, of other sizes for example. */
+  readonly checkInputs?: readonly (readonly unknown[])[];
+  /** Whether to refuse objects among the outputs, whose keys become constants. Default true. */
+  readonly strict?: boolean;
+}
+
+/** What `allGather` makes of numbers, tensors and collections of them. */
+export type Gathered<Data> = Data extends number | boolean | Tensor
+  ? Tensor
+  : Data extends object
+    ? { [Key in keyof Data]: Gathered<Data[Key]> }
+    : Data;
+
 /** A module whatever its batches and hyperparameters are. */
 export type AnyLightningModule = LightningModule<unknown, object>;
 
@@ -285,7 +376,9 @@ export interface LightningModule<Batch, HParams> extends ModuleHooks<Batch> {
   configureCallbacks?(): Callback | readonly Callback[];
   /** Downloads and the like: runs once, before `setup`, and must not set state. */
   prepareData?(): void | Promise<void>;
-  trainDataloader?(): Loader<Batch> | Promise<Loader<Batch>>;
+  /** Whether `prepareData` runs once on each machine, rather than once in all. Default true. */
+  prepareDataPerNode?: boolean;
+  trainDataloader?(): TrainLoaders<Batch> | Promise<TrainLoaders<Batch>>;
   valDataloader?(): EvaluationLoaders<Batch> | Promise<EvaluationLoaders<Batch>>;
   testDataloader?(): EvaluationLoaders<Batch> | Promise<EvaluationLoaders<Batch>>;
   predictDataloader?(): EvaluationLoaders<Batch> | Promise<EvaluationLoaders<Batch>>;

@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs';
-import { type Tensor, warn } from '@lightning-ts/torch';
-import { load, type MapLocation } from '@lightning-ts/torch/serialize';
+import { warn } from '@lightning-ts/torch';
+import { type MapLocation, PickledObject } from '@lightning-ts/torch/serialize';
+import { type ReadCheckpoint, readCheckpoint } from '../checkpoint/readCheckpoint.js';
+import { isPlainObject } from '../describe.js';
 import { LightningError } from '../errors.js';
-import { describe, fromStored, isPlainObject } from './hparams.js';
+import { fromStored } from './hparams.js';
+import { readHparamsFile } from './hparamsFile.js';
 import type { AnyLightningModule } from './lightningModule.js';
 
 /** How to read a checkpoint; everything else given beside these replaces a saved hyperparameter. */
@@ -11,35 +13,8 @@ export interface LoadFromCheckpointOptions {
   readonly strict?: boolean;
   /** Puts tensors on other devices than those they were saved from. Default: the CPU. */
   readonly mapLocation?: MapLocation;
-}
-
-/** What every checkpoint has. */
-export interface ReadCheckpoint extends Record<string, unknown> {
-  readonly state_dict: Map<string, Tensor>;
-}
-
-/**
- * Reads a checkpoint, ours or Python Lightning's.
- *
- * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID for a file of something else
- */
-export async function readCheckpoint(path: string, mapLocation: MapLocation = 'cpu'): Promise<ReadCheckpoint> {
-  if (!existsSync(path)) {
-    throw new LightningError('CHECKPOINT_NOT_FOUND', `There is no checkpoint at '${path}'. Check the path.`);
-  }
-  const content = await load(path, { mapLocation });
-  if (isPlainObject(content)) {
-    const { state_dict } = content;
-    if (state_dict instanceof Map) return content as ReadCheckpoint;
-    // An empty state dict, or one that Python held in a plain dict.
-    if (isPlainObject(state_dict))
-      return { ...content, state_dict: new Map(Object.entries(state_dict) as [string, Tensor][]) };
-  }
-  throw new LightningError(
-    'CHECKPOINT_INVALID',
-    `'${path}' is no checkpoint of a LightningModule: it holds ${describe(content)}, without a state_dict. Load a plain state ` +
-      'dict with load from @lightning-ts/torch/serialize and module.loadStateDict.',
-  );
+  /** A `.yaml` or `.csv` file whose hyperparameters take the place of the saved ones. */
+  readonly hparamsFile?: string;
 }
 
 /** The saved hyperparameters by our names, those of older files included. */
@@ -51,6 +26,8 @@ export function hyperparametersIn(checkpoint: ReadCheckpoint): Record<string, un
     const part = checkpoint[key];
     if (isPlainObject(part)) Object.assign(stored, part);
   }
+  // A module that Python's command line built: how it was built is not run, and is no option of the module.
+  for (const key of ['_instantiator', '_class_path']) delete stored[key];
   return fromStored(stored, names);
 }
 
@@ -60,13 +37,56 @@ export async function loadModuleFromCheckpoint<Model extends AnyLightningModule>
   path: string,
   given: object,
 ): Promise<Model> {
-  const { strict, mapLocation, ...overrides } = given as LoadFromCheckpointOptions & Record<string, unknown>;
+  const { strict, mapLocation, hparamsFile, ...overrides } = given as LoadFromCheckpointOptions &
+    Record<string, unknown>;
   const checkpoint = await readCheckpoint(path, mapLocation);
-  const module = new create({ ...hyperparametersIn(checkpoint), ...overrides });
+  const saved =
+    hparamsFile === undefined ? hyperparametersIn(checkpoint) : fromStored(await readHparamsFile(hparamsFile), {});
+  const module = new create({ ...plainHyperparameters(saved, overrides, path), ...overrides });
   await module.configureModel?.();
   await module.onLoadCheckpoint?.(checkpoint as never);
   loadWeights(module, checkpoint, path, strict ?? module.strictLoading);
+  // Where mapLocation put the weights.
+  const [first] = checkpoint.state_dict.values();
+  if (first !== undefined && first.device.type !== 'cpu') module.to(first.device);
   return module;
+}
+
+/** Builds a data module from a checkpoint; see `LightningDataModule.loadFromCheckpoint`. */
+export async function loadDataModuleFromCheckpoint(
+  create: new (options: object) => object,
+  path: string,
+  given: object,
+): Promise<object> {
+  const { hparamsFile, ...overrides } = given as { hparamsFile?: string } & Record<string, unknown>;
+  const checkpoint = await readCheckpoint(path);
+  const { datamodule_hyper_parameters: stored, lightning_ts: ours } = checkpoint;
+  const names =
+    isPlainObject(ours) && isPlainObject(ours.datamodule_hparams_names) ? ours.datamodule_hparams_names : {};
+  const saved =
+    hparamsFile === undefined
+      ? fromStored(isPlainObject(stored) ? stored : {}, names)
+      : fromStored(await readHparamsFile(hparamsFile), {});
+  return new create({ ...plainHyperparameters(saved, overrides, path), ...overrides });
+}
+
+/** Leaves out what is an object of a Python class: it cannot be built without running the file's code. */
+function plainHyperparameters(
+  saved: Record<string, unknown>,
+  overrides: Readonly<Record<string, unknown>>,
+  path: string,
+): Record<string, unknown> {
+  for (const [name, value] of Object.entries(saved)) {
+    if (!(value instanceof PickledObject)) continue;
+    delete saved[name];
+    if (name in overrides) continue;
+    warn(
+      'HPARAMS_FOREIGN',
+      `The hyperparameter '${name}' in '${path}' is a Python object, ${value}, which is not built here. It was left out; give ` +
+        `it to loadFromCheckpoint: { ${name}: ... }.`,
+    );
+  }
+  return saved;
 }
 
 /**

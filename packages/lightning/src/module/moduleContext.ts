@@ -4,7 +4,7 @@ import type { Logger } from '../loggers/logger.js';
 import type { LightningOptimizer } from '../loops/lightningOptimizer.js';
 import type { SchedulerConfig } from '../loops/schedulers.js';
 import type { Trainer } from '../trainer/trainer.js';
-import type { AnyLightningModule } from './lightningModule.js';
+import type { AnyLightningModule, GradientClipAlgorithm } from './lightningModule.js';
 import type { LoggedValue, LogOptions } from './log.js';
 
 /**
@@ -21,6 +21,11 @@ export interface ModuleContext {
   readonly loggers: readonly Logger[];
   readonly optimizers: readonly LightningOptimizer[];
   readonly schedulers: readonly SchedulerConfig[];
+  readonly clipping: {
+    readonly gradientClipVal: number | null;
+    readonly gradientClipAlgorithm: GradientClipAlgorithm;
+  };
+  allGather(data: unknown): unknown;
   log(module: AnyLightningModule, name: string, value: LoggedValue, options: LogOptions): void;
   manualBackward(loss: Tensor, options?: BackwardOptions): void;
   toggleOptimizer(optimizer: LightningOptimizer | Optimizer): void;

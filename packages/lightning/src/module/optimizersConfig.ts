@@ -7,15 +7,18 @@ export type AnyScheduler = LRScheduler | ReduceLROnPlateau;
 export interface SchedulerOptions {
   readonly scheduler: AnyScheduler;
   /**
-   * `'epoch'`: at the end of each training epoch; `'step'`: after optimizer steps, counted over the whole run. Default
-   * `'epoch'`.
+   * `'epoch'`: at the end of each training epoch; `'step'`: after optimizer steps; `'batch'`: after batches, also those whose
+   * gradients are only accumulated. Steps and batches are counted over the whole run. Default `'epoch'`.
    */
-  readonly interval?: 'epoch' | 'step';
-  /** Step at every n-th epoch or optimizer step. Default 1. */
+  readonly interval?: 'epoch' | 'step' | 'batch';
+  /** Step at every n-th epoch, optimizer step or batch. Default 1. */
   readonly frequency?: number;
   /** The logged metric that a plateau scheduler watches. */
   readonly monitor?: string | null;
-  /** Whether a missing metric is an error; otherwise a warning, and the scheduler is not stepped. Default true. */
+  /**
+   * Whether it is an error when the metric never came in the whole run; otherwise a warning. A metric that comes late, with the
+   * first validation, is waited for. Default true.
+   */
   readonly strict?: boolean;
   /** Whether `step` takes the metric. Default: found out from the scheduler. */
   readonly reduceOnPlateau?: boolean;

@@ -1,41 +1,57 @@
+import type { Device, Tensor } from '@lightning-ts/torch';
+import { warn } from '@lightning-ts/torch';
 import type { Closure, Optimizer } from '@lightning-ts/torch/optim';
+import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
-import { describe } from '../module/hparams.js';
 import type { LightningModule } from '../module/lightningModule.js';
 
-/** The numeric precisions that can be asked for. */
-export type PrecisionName = '32-true' | '64-true';
+/** The numeric precisions that can be asked for by name. */
+export type PrecisionName = '64-true' | '32-true' | '16-true' | 'bf16-true' | '16-mixed' | 'bf16-mixed';
 
-/** What `precision` accepts: a name, or the number of bits. */
-export type PrecisionOption = PrecisionName | 32 | 64 | '32' | '64';
+/** What `precision` accepts: a name, or the number of bits; `16` and `'bf16'` mean the mixed ones. */
+export type PrecisionOption = PrecisionName | 64 | 32 | 16 | '64' | '32' | '16' | 'bf16';
 
-/** In which element type a run computes. What a precision does not need, it leaves out, and it costs nothing. */
+/**
+ * In which element type a run computes. Extend it and give it to `plugins` for one of your own. What a precision does not
+ * need, it leaves out, and it costs nothing.
+ */
+export abstract class Precision {
+  /** How `trainer.precision` calls it. */
+  abstract readonly name: string;
+  /** The key of its state in checkpoints; undefined when it has none. */
+  readonly stateKey: string | undefined = undefined;
+}
+
 export interface Precision {
-  readonly name: PrecisionName;
+  /** Told where the run computes, before anything else. */
+  connect?(device: Device): void;
   /** Converts parameters and buffers, once. */
   convertModule?(module: LightningModule): void;
   /** Converts a batch before each step. */
   convertInput?<Batch>(batch: Batch): Batch;
+  /** Makes a module whose parameters are in the right type from the start. */
+  initModule?<T>(create: () => T): T;
   /** Runs a step in the right context. */
   runStep?<T>(step: () => T): T;
+  /** Changes the loss before `onBeforeBackward` and backward. */
+  scaleLoss?(loss: Tensor): Tensor;
+  /** Undoes `scaleLoss` in the gradients: before `onBeforeOptimizerStep` and clipping. */
+  unscaleGradients?(optimizer: Optimizer): void;
   /** Steps the optimizer in another way than `optimizer.step(closure)`. */
   optimizerStep?(optimizer: Optimizer, closure: Closure): ReturnType<Optimizer['step']>;
   /** What a checkpoint keeps, under `stateKey`. */
-  readonly stateKey?: string;
   stateDict?(): Record<string, unknown>;
   loadStateDict?(state: Record<string, unknown>): void;
 }
 
-const later = [
-  '16-true',
-  'bf16-true',
-  '16-mixed',
-  'bf16-mixed',
-  'transformer-engine',
-  'transformer-engine-float16',
-  '16',
-  'bf16',
-];
+const names: readonly PrecisionName[] = ['32-true', '64-true', '16-true', 'bf16-true', '16-mixed', 'bf16-mixed'];
+const aliases: Readonly<Record<string, PrecisionName>> = {
+  '64': '64-true',
+  '32': '32-true',
+  '16': '16-mixed',
+  bf16: 'bf16-mixed',
+};
+const unavailable: readonly string[] = ['transformer-engine', 'transformer-engine-float16'];
 
 /**
  * The canonical name of a precision.
@@ -43,17 +59,20 @@ const later = [
  * @throws LightningError OPTION_UNAVAILABLE for a precision of the reference that is not here, OPTION_INVALID for others
  */
 export function precisionName(option: unknown): PrecisionName {
-  const text = String(option);
-  if (text === '32' || text === '32-true') return '32-true';
-  if (text === '64' || text === '64-true') return '64-true';
-  if ((typeof option === 'string' || typeof option === 'number') && later.includes(text)) {
+  const text = typeof option === 'string' || typeof option === 'number' ? String(option) : '';
+  const name = aliases[text] ?? names.find((candidate) => candidate === text);
+  if (name === undefined) {
+    const isKnown = unavailable.includes(text);
     throw new LightningError(
-      'OPTION_UNAVAILABLE',
-      `precision '${text}' is not available in this version. Use '32-true' (the default) or '64-true'.`,
+      isKnown ? 'OPTION_UNAVAILABLE' : 'OPTION_INVALID',
+      `precision is ${describe(option)}${isKnown ? ', which needs a library that is not here' : ''}. Use ` +
+        `${names.map((candidate) => `'${candidate}'`).join(', ')}; the default is '32-true'.`,
     );
   }
-  throw new LightningError(
-    'OPTION_INVALID',
-    `precision is ${describe(option)}. Use '32-true' (the default) or '64-true'.`,
-  );
+  if (text === '16' || text === 'bf16')
+    warn(
+      'PRECISION_ALIAS',
+      `precision ${describe(option)} is read as '${name}'. Write that, so that it cannot be mistaken.`,
+    );
+  return name;
 }

@@ -2,10 +2,12 @@ import { Callback } from '../callbacks/callback.js';
 import { ModelCheckpoint } from '../callbacks/modelCheckpoint.js';
 import { ModelSummary } from '../callbacks/modelSummary.js';
 import { ProgressBar } from '../callbacks/progressBar.js';
+import { RichModelSummary } from '../callbacks/richModelSummary.js';
 import { Timer } from '../callbacks/timer.js';
 import { LightningError } from '../errors.js';
 import { describe } from '../module/hparams.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
+import { supportsRedraw } from '../terminal/style.js';
 import type { ResolvedOptions } from './resolveOptions.js';
 
 /**
@@ -28,10 +30,15 @@ export function callbackList(options: ResolvedOptions): Callback[] {
   if (options.enableCheckpointing && !has(ModelCheckpoint)) list.push(new ModelCheckpoint());
   if (options.maxTime !== null && !has(Timer)) list.push(new Timer({ duration: options.maxTime }));
   if (options.enableProgressBar && !has(ProgressBar)) list.push(new ProgressBar());
-  if (options.enableModelSummary && !has(ModelSummary)) list.push(new ModelSummary());
+  if (options.enableModelSummary && !has(ModelSummary)) list.push(defaultSummary());
   const ordered = inOrder(list);
   checkStateKeys(ordered);
   return ordered;
+}
+
+/** A table with lines and colours for a person at a terminal, plain text where the output is recorded. */
+function defaultSummary(): ModelSummary {
+  return supportsRedraw(process.stdout) ? new RichModelSummary() : new ModelSummary();
 }
 
 /**

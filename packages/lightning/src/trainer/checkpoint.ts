@@ -1,21 +1,21 @@
 import { version, warn } from '@lightning-ts/torch';
 import type { OptimizerState } from '@lightning-ts/torch/optim';
 import { OrderedDict } from '@lightning-ts/torch/serialize';
+import { formatVersion } from '../checkpoint/formatVersion.js';
+import type { ReadCheckpoint } from '../checkpoint/readCheckpoint.js';
+import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
-import { captureInFlight, type InFlight } from '../loops/inFlight.js';
-import { EvaluationProgress, FitProgress } from '../loops/progress.js';
+import { captureInFlight, type InFlight, withSharedTensors } from '../loops/inFlight.js';
+import { FitProgress } from '../loops/progress.js';
 import { inferPhase } from '../loops/resume.js';
 import type { FitRun } from '../loops/run.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import { hparamsOf, isPlainObject, toStored } from '../module/hparams.js';
 import type { LightningModule } from '../module/lightningModule.js';
-import { loadWeights, type ReadCheckpoint } from '../module/loadFromCheckpoint.js';
+import { loadWeights } from '../module/loadFromCheckpoint.js';
 import type { CheckpointData } from './checkpointData.js';
 import type { Session } from './session.js';
 import type { Trainer } from './trainer.js';
-
-/** The version of the reference whose file format this is; its readers ask for it. */
-const formatVersion = '2.6.0';
 
 /** What a checkpoint is made of. */
 export interface CheckpointSubject {
@@ -53,7 +53,7 @@ export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: bo
     if (fit !== null) ours.in_flight = fit.cutOff ?? captureInFlight(fit);
   }
   addHyperparameters(checkpoint, ours, module, dataModule);
-  const dataState = dataModule?.stateDict() ?? {};
+  const dataState = dataModule === null ? {} : checkedState(dataModule);
   if (dataModule !== null && Object.keys(dataState).length > 0) checkpoint[dataModule.constructor.name] = dataState;
   checkpoint.lightning_ts = ours;
   if (!weightsOnly)
@@ -63,23 +63,34 @@ export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: bo
 }
 
 function loopStates(progress: FitProgress, trainer: Trainer): Record<string, unknown> {
-  const idle = new EvaluationProgress().stateDict();
-  const { is_last_batch: _, ...predictProgress } = idle.batch_progress as Record<string, unknown>;
+  const { predict, test, validate } = trainer.evaluationProgress;
+  const predicted = predict.stateDict();
+  const { is_last_batch: _, ...predictProgress } = predicted.batch_progress as Record<string, unknown>;
   return {
     fit_loop: progress.stateDict(),
-    validate_loop: trainer.evaluationProgress.validate.stateDict(),
-    test_loop: trainer.evaluationProgress.test.stateDict(),
-    predict_loop: { state_dict: {}, batch_progress: predictProgress },
+    validate_loop: validate.stateDict(),
+    test_loop: test.stateDict(),
+    predict_loop: { ...predicted, batch_progress: predictProgress },
   };
 }
 
 function callbackStates(callbacks: Trainer['callbacks']): Record<string, unknown> {
   const states: Record<string, unknown> = {};
   for (const callback of callbacks) {
-    const state = callback.stateDict();
+    const state = checkedState(callback);
     if (Object.keys(state).length > 0) states[callback.stateKey] = state;
   }
   return states;
+}
+
+/** @throws LightningError HOOK_RETURN for a stateDict that gives something else than an object */
+function checkedState(owner: { stateDict(): Record<string, unknown> }): Record<string, unknown> {
+  const state: unknown = owner.stateDict();
+  if (isPlainObject(state)) return state;
+  throw new LightningError(
+    'HOOK_RETURN',
+    `${owner.constructor.name}.stateDict returned ${describe(state)}. Return an object of plain data and tensors, {} for nothing.`,
+  );
 }
 
 function optimizerStates({ optimizers }: FitRun): OptimizerState[] {
@@ -117,22 +128,32 @@ function addHyperparameters(
     add(dataModule, 'datamodule_hparams_name', 'datamodule_hyper_parameters', 'datamodule_hparams_names');
 }
 
-/** Puts the weights, the data module's state and, for training, the callbacks' states back. */
+/**
+ * Puts the weights and the data module's state back, and the callbacks' states: in training always, in evaluation when this
+ * Trainer has not trained. After a fit its callbacks know more than any checkpoint of that fit, such as the best one that is
+ * tested then.
+ */
 export async function restoreModule(session: Session, checkpoint: ReadCheckpoint, path: string): Promise<void> {
   const { callbacks, dataModule, module, stage } = session;
   await module.onLoadCheckpoint?.(checkpoint as never);
   loadWeights(module, checkpoint, path, module.strictLoading);
   const dataState = dataModule === null ? undefined : checkpoint[dataModule.constructor.name];
   if (dataModule !== null && isPlainObject(dataState)) dataModule.loadStateDict(dataState);
-  if (stage !== 'fit') return;
+  if (stage !== 'fit') {
+    if (session.trainer.fitRun !== null) return;
+    const loops = isPlainObject(checkpoint.loops) ? checkpoint.loops : {};
+    const progress = loops[`${stage}_loop`];
+    if (isPlainObject(progress)) session.trainer.evaluationProgress[stage].loadStateDict(progress);
+  }
   for (const callback of callbacks) await callback.onLoadCheckpoint?.(session.trainer, module, checkpoint as never);
   const states = isPlainObject(checkpoint.callbacks) ? checkpoint.callbacks : {};
   const unused = new Set(Object.keys(states));
   for (const callback of callbacks) {
-    const state = states[callback.stateKey];
-    if (!isPlainObject(state)) continue;
-    unused.delete(callback.stateKey);
-    callback.loadStateDict(state);
+    // Files from before 1.5 know a callback by its class.
+    const key = [callback.stateKey, callback.constructor.name].find((name) => isPlainObject(states[name]));
+    if (key === undefined) continue;
+    unused.delete(key);
+    callback.loadStateDict(states[key] as Record<string, unknown>);
   }
   if (unused.size > 0) {
     warn(
@@ -141,6 +162,9 @@ export async function restoreModule(session: Session, checkpoint: ReadCheckpoint
     );
   }
 }
+
+/** Where older files keep the state of the gradient scaler. */
+const olderScalerKeys = ['native_amp_scaling_state', 'MixedPrecisionPlugin', 'NativeMixedPrecisionPlugin'];
 
 /**
  * Puts optimizers, schedulers and counters back, and tells the run where to go on.
@@ -168,13 +192,16 @@ export function restoreFit(run: FitRun, checkpoint: ReadCheckpoint, path: string
   for (const [index, handle] of optimizers.entries()) handle.loadStateDict(saved[index] as OptimizerState);
   for (const [index, { scheduler }] of schedulers.configs.entries()) scheduler.loadStateDict(lr_schedulers[index]);
   if (precision.stateKey !== undefined) {
-    const state = checkpoint[precision.stateKey];
-    if (isPlainObject(state)) precision.loadStateDict?.(state);
+    const key = [precision.stateKey, ...olderScalerKeys].find((name) => isPlainObject(checkpoint[name]));
+    if (key !== undefined) precision.loadStateDict?.(checkpoint[key] as Record<string, unknown>);
   }
   const loops = isPlainObject(checkpoint.loops) ? checkpoint.loops : {};
   if (isPlainObject(loops.fit_loop)) progress.loadStateDict(loops.fit_loop);
   const ours = isPlainObject(checkpoint.lightning_ts) ? checkpoint.lightning_ts : {};
   run.resumeFrom = isPlainObject(ours.in_flight) ? (ours.in_flight as unknown as InFlight) : inferPhase(run);
+  // Callbacks look at them when training starts.
+  run.resumeFrom.metrics = withSharedTensors(run.resumeFrom.metrics);
+  run.metrics.loadStateDict(run.resumeFrom.metrics);
   if (progress.currentEpoch > settings.maxEpochs) {
     throw new LightningError(
       'OPTION_CONFLICT',

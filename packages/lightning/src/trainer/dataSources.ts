@@ -1,12 +1,13 @@
 import { warn } from '@lightning-ts/torch';
 import { DataLoader, RandomSampler } from '@lightning-ts/torch/data';
 import { LightningError } from '../errors.js';
-import { isLoader } from '../loops/batchCursor.js';
-import { loaderLength } from '../loops/limits.js';
+import { CombinedBatches, CombinedLoader } from '../loops/combinedLoader.js';
+import { isLoader, loaderLength } from '../loops/loaderKinds.js';
+import { isLoaderCollection, loaderTree } from '../loops/loaderTree.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import { describe } from '../module/hparams.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
-import type { EvaluationLoaders, Loader } from '../module/loaderTypes.js';
+import type { Loader } from '../module/loaderTypes.js';
 
 /** The four kinds of data. */
 export type DataKind = 'train' | 'val' | 'test' | 'predict';
@@ -26,10 +27,13 @@ const argumentsOf = {
 
 /** Where the loaders of one run come from: what was given, else the data module, else the module. */
 export class DataSources {
+  /** What each kind was loaded as, in the user's own nesting. */
+  readonly loaded: Partial<Record<DataKind, unknown>> = {};
+
   constructor(
     private readonly module: AnyLightningModule,
     private readonly dataModule: LightningDataModule | null,
-    private readonly given: Readonly<Partial<Record<DataKind, EvaluationLoaders | undefined>>>,
+    private readonly given: Readonly<Partial<Record<DataKind, unknown>>>,
     private readonly keepsOrder: boolean,
   ) {}
 
@@ -51,9 +55,9 @@ export class DataSources {
   }
 
   /**
-   * The loaders of a kind.
+   * The loaders of a kind, which are run one after the other. Loaders whose batches come together are one.
    *
-   * @throws LightningError LOADER_MISSING, LOADER_INVALID, LOADER_EMPTY
+   * @throws LightningError LOADER_MISSING, LOADER_INVALID, LOADER_EMPTY, OPTION_INVALID for a mode that does not fit
    */
   async load(kind: DataKind): Promise<Loader[]> {
     return this.check(kind, await this.ask(kind));
@@ -61,32 +65,50 @@ export class DataSources {
 
   /** Checks what `ask` gave. */
   check(kind: DataKind, value: unknown): Loader[] {
-    const list = isLoaderList(value) ? [...value] : [value];
-    const loaders = list.map((loader) => {
+    this.loaded[kind] = value;
+    if (value instanceof (CombinedLoader as unknown as abstract new () => CombinedLoader)) {
+      this.checkMode(kind, value);
+      const leaves = this.checkLeaves(kind, value.flattened);
+      if (leaves.some((leaf, index) => leaf !== value.flattened[index])) value.flattened = leaves;
+      return value.mode === 'sequential' ? leaves : [new CombinedBatches(value)];
+    }
+    if (!isLoaderCollection(value)) return this.checkLeaves(kind, [value]);
+    const tree = loaderTree(value);
+    const leaves = this.checkLeaves(kind, tree.leaves);
+    if (kind !== 'train') return leaves;
+    return [new CombinedBatches(new CombinedLoader(tree.build(leaves), 'maxSizeCycle') as CombinedLoader)];
+  }
+
+  private checkMode(kind: DataKind, { mode }: CombinedLoader): void {
+    const isWrong = kind === 'train' ? mode === 'sequential' : kind === 'predict' && mode !== 'sequential';
+    if (!isWrong) return;
+    throw new LightningError(
+      'OPTION_INVALID',
+      `${this.sourceOf(kind)} is a CombinedLoader of mode '${mode}'. ` +
+        (kind === 'train'
+          ? "Training takes a batch of every loader at once: use 'minSize', 'maxSize' or 'maxSizeCycle'."
+          : "Prediction takes one loader after the other: use 'sequential'."),
+    );
+  }
+
+  private checkLeaves(kind: DataKind, list: readonly unknown[]): Loader[] {
+    const nameOf = (index: number): string => `${this.sourceOf(kind)}${list.length > 1 ? `[${index}]` : ''}`;
+    return list.map((loader, index) => {
       if (!isLoader(loader)) {
         throw new LightningError(
           'LOADER_INVALID',
-          `${this.sourceOf(kind)} is ${describe(loader)}, which cannot be iterated. Use a DataLoader, an array of batches, or any ` +
+          `${nameOf(index)} is ${describe(loader)}, which cannot be iterated. Use a DataLoader, an array of batches, or any ` +
             'other object with [Symbol.iterator] or [Symbol.asyncIterator].',
+        );
+      }
+      if (loaderLength(loader) === 0) {
+        throw new LightningError(
+          'LOADER_EMPTY',
+          `${nameOf(index)} has no batches. Check the dataset, and dropLast with a batch larger than it.`,
         );
       }
       return this.keepsOrder && (kind === 'train' || kind === 'val') ? inOrder(loader, kind) : loader;
     });
-    if (kind === 'train' && loaders.length > 1) {
-      throw new LightningError(
-        'OPTION_UNAVAILABLE',
-        `${this.sourceOf(kind)} is an array of ${loaders.length} loaders. This version trains from one; combine them into one.`,
-      );
-    }
-    const empty = loaders.findIndex((loader) => loaderLength(loader) === 0);
-    if (empty >= 0) {
-      throw new LightningError(
-        'LOADER_EMPTY',
-        `${this.sourceOf(kind)}${loaders.length > 1 ? `[${empty}]` : ''} has no batches. Check the dataset, and dropLast with a ` +
-          'batch larger than it.',
-      );
-    }
-    return loaders;
   }
 
   private owner(kind: DataKind): LightningDataModule | AnyLightningModule | null {
@@ -98,18 +120,6 @@ export class DataSources {
     if (this.given[kind] !== undefined) return argumentsOf[kind];
     return `What ${this.owner(kind)?.constructor.name ?? 'nobody'}.${hooks[kind]}() returned`;
   }
-}
-
-/**
- * Whether an array is a list of loaders, rather than one loader: a list of batches. It is when every item is an iterable of its
- * own kind, such as a DataLoader; arrays in it are batches.
- */
-function isLoaderList(value: unknown): value is readonly Loader[] {
-  return (
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((item) => isLoader(item) && !Array.isArray(item) && !(item instanceof Map))
-  );
 }
 
 /** The same loader without shuffling, for overfitting on the same few batches. */

@@ -1,6 +1,7 @@
 import { LightningError } from '../errors.js';
 import { isPromise } from '../hooks/hookTable.js';
-import { limitedLength, loaderLength } from '../loops/limits.js';
+import { limitedLength } from '../loops/limits.js';
+import { loaderLength } from '../loops/loaderKinds.js';
 import type { Loader } from '../module/loaderTypes.js';
 import type { Session } from './session.js';
 import type { Trainer } from './trainer.js';

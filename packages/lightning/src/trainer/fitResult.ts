@@ -16,9 +16,11 @@ export interface FitResult {
   /** The best checkpoint's file, by the first ModelCheckpoint; null when none was saved. */
   readonly bestModelPath: string | null;
   readonly bestModelScore: number | null;
+  /** What a later run goes on from: the checkpoint that was saved because a signal said that the time is over. */
+  readonly resumePath: string | null;
 }
 
-export function fitResult(trainer: Trainer, run: FitRun | null): FitResult {
+export function fitResult(trainer: Trainer, run: FitRun | null, resumePath: string | null): FitResult {
   const { checkpointCallback, control } = trainer;
   const bestModelPath = checkpointCallback?.bestModelPath ?? '';
   const metrics = Object.entries(trainer.callbackMetrics).map(([name, value]) => [name, value.item()]);
@@ -30,6 +32,7 @@ export function fitResult(trainer: Trainer, run: FitRun | null): FitResult {
     metrics: Object.fromEntries(metrics),
     bestModelPath: bestModelPath === '' ? null : bestModelPath,
     bestModelScore: checkpointCallback?.bestModelScore ?? null,
+    resumePath,
   };
 }
 

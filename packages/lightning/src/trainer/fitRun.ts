@@ -8,8 +8,8 @@ import { count, type FitProgress } from '../loops/progress.js';
 import type { FitRun, FitSettings, Run } from '../loops/run.js';
 import { SchedulerList } from '../loops/schedulers.js';
 import type { TrainData } from '../loops/trainData.js';
-import { type CheckInterval, ValidationSchedule } from '../loops/validationSchedule.js';
-import type { LightningModule } from '../module/lightningModule.js';
+import { ValidationSchedule } from '../loops/validationSchedule.js';
+import { LightningModule } from '../module/lightningModule.js';
 import type { ResolvedOptions } from './resolveOptions.js';
 
 /** The parts of a training run that are made before it. */
@@ -31,7 +31,7 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     progress,
     data,
     optimizers,
-    schedulers: new SchedulerList(module.automaticOptimization ? configured.schedulers : [], module, progress, metrics),
+    schedulers: new SchedulerList(configured.schedulers, module, progress, metrics),
     results: new ResultStore(scope, true),
     validation: null,
     evaluation: null,
@@ -41,25 +41,53 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
   };
   const automatic = module.automaticOptimization ? new AutomaticStep(assembled) : null;
   const step = automatic ?? new ManualStep(assembled);
+  const clips = automatic !== null && mayClip(module, settings);
   const host: OptimizerHost = {
     isManual: automatic === null,
+    toggled: (handle, fn) => module.toggledOptimizer(handle, fn),
     precisionStep: precision.optimizerStep?.bind(precision) ?? null,
-    countManualStep: (phase) => count(progress.manualStep, phase),
+    countManualStep: (phase, handle) => {
+      count(progress.manualStep, phase);
+      if (phase !== 'completed') return;
+      const index = optimizers.indexOf(handle);
+      progress.stepsByOptimizer[index] = (progress.stepsByOptimizer[index] ?? 0) + 1;
+    },
     beforeUpdate: ({ optimizer }) => {
+      precision.unscaleGradients?.(optimizer);
       automatic?.correctWindow();
       run.hooks.callSync('onBeforeOptimizerStep', optimizer);
-      if (automatic !== null)
-        module.configureGradientClipping(optimizer, settings.gradientClipVal, settings.gradientClipAlgorithm);
+      if (clips) module.configureGradientClipping(optimizer, settings.gradientClipVal, settings.gradientClipAlgorithm);
     },
   };
   for (const optimizer of configured.optimizers) optimizers.push(new LightningOptimizer(optimizer, host));
   return Object.assign(assembled, { step });
 }
 
+/** Whether clipping can do anything, so that the call can be spared otherwise. */
+function mayClip(module: LightningModule, { gradientClipVal }: FitSettings): boolean {
+  const { clipGradients, configureGradientClipping } = LightningModule.prototype;
+  const isOwn =
+    module.configureGradientClipping !== configureGradientClipping || module.clipGradients !== clipGradients;
+  return isOwn || (gradientClipVal !== null && gradientClipVal > 0);
+}
+
+const mustBeSynchronous = [
+  'backward',
+  'optimizerStep',
+  'optimizerZeroGrad',
+  'configureGradientClipping',
+  'clipGradients',
+  'lrSchedulerStep',
+  'onBeforeZeroGrad',
+  'onBeforeBackward',
+  'onAfterBackward',
+  'onBeforeOptimizerStep',
+] as const;
+
 /**
  * Checks that a module can be trained with the options.
  *
- * @throws LightningError NO_TRAINING_STEP, NO_CONFIGURE_OPTIMIZERS, OPTION_CONFLICT
+ * @throws LightningError NO_TRAINING_STEP, NO_CONFIGURE_OPTIMIZERS, HOOK_REMOVED, HOOK_ASYNC, OPTION_CONFLICT
  */
 export function checkTrainable(module: LightningModule, options: ResolvedOptions): void {
   const name = module.constructor.name;
@@ -73,6 +101,20 @@ export function checkTrainable(module: LightningModule, options: ResolvedOptions
     throw new LightningError(
       'NO_CONFIGURE_OPTIMIZERS',
       `${name} has no configureOptimizers. Return an optimizer from it, for example new Adam(this.parameters(), { lr: 1e-3 }).`,
+    );
+  }
+  if (module.trainingStep.length > 2) {
+    throw new LightningError(
+      'HOOK_REMOVED',
+      `${name}.trainingStep takes ${module.trainingStep.length} arguments, but it is given (batch, batchIdx): optimizerIdx no longer ` +
+        'exists. With several optimizers, set this.automaticOptimization = false and step them in trainingStep.',
+    );
+  }
+  for (const hook of mustBeSynchronous) {
+    if (module[hook]?.constructor.name !== 'AsyncFunction') continue;
+    throw new LightningError(
+      'HOOK_ASYNC',
+      `${name}.${hook} is async, but it runs inside a training step, which does not wait. Make it synchronous.`,
     );
   }
   if (module.automaticOptimization) return;
@@ -99,12 +141,14 @@ export function checkTrainable(module: LightningModule, options: ResolvedOptions
  * @throws LightningError LOADER_LENGTH when the interval does not fit the epoch
  */
 export function validationSchedule(
-  interval: CheckInterval,
-  everyNEpoch: number | null,
+  options: Pick<ResolvedOptions, 'checkValEveryNEpoch' | 'validateAtEpochEnd' | 'valCheckInterval'>,
   trainBatches: number,
   validate: () => Promise<void>,
 ): ValidationSchedule {
-  if ('milliseconds' in interval) return new ValidationSchedule(1, everyNEpoch, interval.milliseconds, validate);
+  const { checkValEveryNEpoch: everyNEpoch, validateAtEpochEnd, valCheckInterval: interval } = options;
+  const every = (batches: number, milliseconds: number | null = null): ValidationSchedule =>
+    new ValidationSchedule(batches, everyNEpoch, milliseconds, validate, validateAtEpochEnd);
+  if ('milliseconds' in interval) return every(1, interval.milliseconds);
   if ('batches' in interval) {
     if (everyNEpoch !== null && interval.batches > trainBatches) {
       throw new LightningError(
@@ -113,15 +157,15 @@ export function validationSchedule(
           'smaller, or set checkValEveryNEpoch to null to count on across epochs.',
       );
     }
-    return new ValidationSchedule(interval.batches, everyNEpoch, null, validate);
+    return every(interval.batches);
   }
   const { fraction } = interval;
-  if (fraction === 1) return new ValidationSchedule(Number.POSITIVE_INFINITY, everyNEpoch, null, validate);
+  if (fraction === 1) return every(Number.POSITIVE_INFINITY);
   if (trainBatches === Number.POSITIVE_INFINITY) {
     throw new LightningError(
       'LOADER_LENGTH',
       'valCheckInterval is a part of an epoch, but the training loader does not know how many batches it has. Use { batches: n }.',
     );
   }
-  return new ValidationSchedule(Math.max(1, Math.floor(trainBatches * fraction)), everyNEpoch, null, validate);
+  return every(Math.max(1, Math.floor(trainBatches * fraction)));
 }

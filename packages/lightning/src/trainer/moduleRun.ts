@@ -1,4 +1,5 @@
-import { warn } from '@lightning-ts/torch';
+import { Tensor, tensor, warn } from '@lightning-ts/torch';
+import { isPlainObject } from '../describe.js';
 import { LightningError } from '../errors.js';
 import { manualBackward } from '../loops/manualStep.js';
 import type { FitRun } from '../loops/run.js';
@@ -41,6 +42,10 @@ function contextFor(trainer: Trainer): ModuleContext {
     get schedulers() {
       return fitOf(trainer, 'lrSchedulers').schedulers.configs;
     },
+    get clipping() {
+      return trainer.options;
+    },
+    allGather: (data) => gather(data, trainer),
     log(_, name, value, options) {
       if (trainer.options.barebones) {
         warn('LOG_BAREBONES', 'log does nothing in a Trainer with barebones: true.');
@@ -75,4 +80,18 @@ function contextFor(trainer: Trainer): ModuleContext {
 function fitOf(trainer: Trainer, member: string): FitRun {
   if (trainer.fitRun !== null) return trainer.fitRun;
   throw new LightningError('NOT_ATTACHED', `${member} is there once fit has called configureOptimizers.`);
+}
+
+/** Numbers become tensors, tensors those of all processes. */
+function gather(data: unknown, trainer: Trainer): unknown {
+  const { strategy } = trainer;
+  const walk = (value: unknown): unknown => {
+    if (typeof value === 'number' || typeof value === 'boolean')
+      return strategy.allGather(tensor(value, { device: strategy.rootDevice }));
+    if (value instanceof Tensor) return strategy.allGather(value);
+    if (Array.isArray(value)) return value.map(walk);
+    if (!isPlainObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, walk(item)]));
+  };
+  return walk(data);
 }

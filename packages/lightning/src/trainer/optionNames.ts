@@ -3,15 +3,19 @@ import { nearestNames } from '../nearestNames.js';
 import type { TrainerOptions } from './options.js';
 
 /** Every option, so that a misspelt one is an error rather than ignored. */
-const optionNames = [
+export const optionNames = [
   'accelerator',
   'accumulateGradBatches',
+  'accumulationDivisor',
   'barebones',
+  'benchmark',
   'callbacks',
   'checkValEveryNEpoch',
   'defaultRootDir',
+  'detectAnomaly',
   'deterministic',
   'devices',
+  'enableAutologHparams',
   'enableCheckpointing',
   'enableModelSummary',
   'enableProgressBar',
@@ -30,12 +34,20 @@ const optionNames = [
   'maxTime',
   'minEpochs',
   'minSteps',
+  'numNodes',
   'numSanityValSteps',
+  'onInterrupt',
   'overfitBatches',
+  'plugins',
   'precision',
+  'preemptionSignal',
+  'profiler',
   'reloadDataloadersEveryNEpochs',
   'strategy',
+  'syncBatchnorm',
+  'useDistributedSampler',
   'valCheckInterval',
+  'validateAtEpochEnd',
 ] as const satisfies readonly (keyof TrainerOptions)[];
 
 // Fails to compile when an option is missing above.
@@ -45,43 +57,63 @@ void complete;
 
 /** Options that older versions had, and what to write instead. */
 const removed: Readonly<Record<string, string>> = {
+  // devices
   gpus: "accelerator: 'gpu', devices: n",
+  autoSelectGpus: "accelerator: 'gpu', devices: 'auto'",
   tpuCores: "accelerator: 'auto'",
   ipus: "accelerator: 'auto'",
+  hpus: "accelerator: 'auto'",
   numProcesses: 'devices: n',
-  checkpointCallback: 'enableCheckpointing',
-  progressBarRefreshRate: 'callbacks: [new ProgressBar({ refreshRate })]',
-  weightsSummary: 'enableModelSummary',
-  truncatedBpttSteps: 'automaticOptimization = false, and backward by hand',
-  resumeFromCheckpoint: 'trainer.fit(model, { ckptPath })',
-  autoLrFind: 'a learning-rate schedule',
-  autoScaleBatchSize: 'a batch size',
-  stochasticWeightAvg: 'a callback',
-  flushLogsEveryNSteps: 'new CSVLogger(dir, { flushLogsEveryNSteps })',
-  logGpuMemory: 'a callback',
-  enableLogging: 'logger: false',
-  trackGradNorm: 'a hook such as onBeforeOptimizerStep',
-  replaceSamplerDdp: 'strategy',
-  multipleTrainloaderMode: 'one loader',
+  nbGpuNodes: 'numNodes',
+  numGpuNodes: 'numNodes',
+  distributedBackend: 'strategy',
+  replaceSamplerDdp: 'useDistributedSampler',
+  syncBatchNorm: 'syncBatchnorm',
+  prepareDataPerNode: 'prepareDataPerNode of the data module',
+  useAmp: 'precision',
   ampBackend: 'precision',
   ampLevel: 'precision',
-  moveMetricsToCpu: 'metrics as they are',
+  // limits and intervals
+  maxNbEpochs: 'maxEpochs',
+  minNbEpochs: 'minEpochs',
+  nbSanityValSteps: 'numSanityValSteps',
+  trainPercentCheck: 'limitTrainBatches',
+  valPercentCheck: 'limitValBatches',
+  testPercentCheck: 'limitTestBatches',
+  overfitPct: 'overfitBatches',
+  rowLogInterval: 'logEveryNSteps',
+  logSaveInterval: 'new CSVLogger(dir, { flushLogsEveryNSteps })',
+  reloadDataloadersEveryEpoch: 'reloadDataloadersEveryNEpochs: 1',
+  gradientClip: 'gradientClipVal',
+  truncatedBpttSteps: 'automaticOptimization = false, and backward by hand',
+  automaticOptimization: 'automaticOptimization = false in the module',
+  terminateOnNan: 'detectAnomaly',
+  // callbacks and loggers
+  checkpointCallback: 'enableCheckpointing',
+  earlyStopCallback: 'callbacks: [new EarlyStopping({ monitor })]',
+  progressBarRefreshRate: 'callbacks: [new ProgressBar({ refreshRate })]',
+  processPosition: 'callbacks: [new ProgressBar()]',
+  showProgressBar: 'enableProgressBar',
+  weightsSummary: 'enableModelSummary',
+  enableLogging: 'logger: false',
+  flushLogsEveryNSteps: 'new CSVLogger(dir, { flushLogsEveryNSteps })',
+  defaultSavePath: 'defaultRootDir',
   weightsSavePath: 'new ModelCheckpoint({ dirpath })',
+  resumeFromCheckpoint: 'trainer.fit(model, { ckptPath })',
+  stochasticWeightAvg: 'a callback',
+  logGpuMemory: 'a callback',
+  trackGradNorm: 'gradNorm(module, normType) in onBeforeOptimizerStep',
+  autoLrFind: 'a learning-rate schedule',
+  autoScaleBatchSize: 'a batch size',
+  multipleTrainloaderMode: 'new CombinedLoader(loaders, mode)',
+  moveMetricsToCpu: 'metrics as they are',
+  // of the reference, but not here
+  modelRegistry: 'a callback or a logger that stores models',
+  suggestIntegrations: 'nothing: no tips are printed',
 };
 
 /** Options of the reference that this version does not have yet. */
-const later = [
-  'benchmark',
-  'detectAnomaly',
-  'enableAutologHparams',
-  'modelRegistry',
-  'numNodes',
-  'plugins',
-  'profiler',
-  'suggestIntegrations',
-  'syncBatchnorm',
-  'useDistributedSampler',
-];
+const later: readonly string[] = [];
 
 /** @throws LightningError OPTION_UNKNOWN, OPTION_UNAVAILABLE */
 export function checkOptionNames(options: object): void {

@@ -4,6 +4,8 @@ import type { Logger } from '../loggers/logger.js';
 import type { GradientClipAlgorithm } from '../module/lightningModule.js';
 import type { PrecisionOption } from '../precision/precision.js';
 import type { Strategy } from '../strategies/strategy.js';
+import type { Plugin } from './resolvePlugins.js';
+import type { ProfilerOption } from './resolveProfiler.js';
 
 /**
  * How many batches. An integer from 2 up counts batches, a number between 0 and 1 is a part, `'25%'`, `{ batches: 1 }` and
@@ -23,7 +25,12 @@ export interface TrainerOptions {
   readonly devices?: number | string | readonly number[];
   /** How devices and processes work together. Default `'auto'`: a single device. */
   readonly strategy?: 'auto' | 'single_device' | Strategy;
-  /** The element type to compute in. Default `'32-true'`. */
+  /** Machines that take part. This version runs on one. Default 1. */
+  readonly numNodes?: number;
+  /**
+   * The element type to compute in. `'…-true'`: everything; `'…-mixed'`: the operators that gain by it, weights in float32.
+   * `'16-mixed'` on the CPU is `'bf16-mixed'`, with a warning. Default `'32-true'`.
+   */
   readonly precision?: PrecisionOption;
   /** Where metrics go: a logger, several, `true` for a CSVLogger in `defaultRootDir`, `false` for none. Default true. */
   readonly logger?: Logger | readonly Logger[] | boolean;
@@ -52,6 +59,8 @@ export interface TrainerOptions {
   readonly overfitBatches?: Amount;
   /** How often to validate inside an epoch: batches, a part of the epoch, or a time span. Default: once, at the end. */
   readonly valCheckInterval?: Amount | Duration;
+  /** Validate at the end of each epoch too, when `valCheckInterval` does not divide it. Default false. */
+  readonly validateAtEpochEnd?: boolean;
   /** Validate in every n-th epoch; null counts `valCheckInterval`'s batches on across epochs. Default 1. */
   readonly checkValEveryNEpoch?: number | null;
   /** Validation batches to run before training, to find mistakes early; -1 for all. Default 2. */
@@ -66,18 +75,53 @@ export interface TrainerOptions {
   readonly enableModelSummary?: boolean;
   /** Batches whose gradients are added up for one optimizer step. Default 1. */
   readonly accumulateGradBatches?: number;
+  /**
+   * What the loss of a batch is divided by while gradients accumulate. `'window'`: the batches that are really in the window, also
+   * when the last one of an epoch is shorter; `'option'`: always `accumulateGradBatches`. Default `'window'`.
+   */
+  readonly accumulationDivisor?: 'window' | 'option';
   /** The norm or value gradients are clipped to; null for no clipping. Default null. */
   readonly gradientClipVal?: number | null;
   /** Default `'norm'`. */
   readonly gradientClipAlgorithm?: GradientClipAlgorithm;
   /** Only operators that always give the same results; `'warn'` lets the others pass with a warning. Default false. */
   readonly deterministic?: boolean | 'warn';
+  /**
+   * Whether cuDNN tries which algorithms are fastest: for inputs that keep their size. Default: false with `deterministic`, else
+   * as it is set.
+   */
+  readonly benchmark?: boolean;
+  /** Checks every backward operator for NaN, and names the forward operator in the error. Slow. Default false. */
+  readonly detectAnomaly?: boolean;
   /** Whether validate, test and predict use inference mode rather than no-grad. Default true. */
   readonly inferenceMode?: boolean;
   /** Nothing but training: no logger, checkpoints, progress bar, summary, sanity check or step rows. Default false. */
   readonly barebones?: boolean;
+  /**
+   * Parts that take the place of the usual ones: a `Precision` of one's own, a `CheckpointIO` that decides where and how
+   * checkpoints are kept, a `ClusterEnvironment` for how the job is started again.
+   */
+  readonly plugins?: Plugin | readonly Plugin[];
+  /** Measures where the time goes: `'simple'`, `'advanced'`, `'pytorch'` or a `Profiler`. Default null: nothing is measured, and nothing slower. */
+  readonly profiler?: ProfilerOption | null;
   /** Where loggers and checkpoints go when they are not told. Default: the working folder. */
   readonly defaultRootDir?: string;
   /** Ask for new train and validation loaders after every n epochs; 0: never. Default 0. */
   readonly reloadDataloadersEveryNEpochs?: number;
+  /** Whether loaders are given samplers that split the data among processes. With one process nothing is split. Default true. */
+  readonly useDistributedSampler?: boolean;
+  /** Whether batch norms gather their statistics over all processes. With one process they are whole anyway. Default false. */
+  readonly syncBatchnorm?: boolean;
+  /** Whether hyperparameters go to the loggers by themselves. Default true. */
+  readonly enableAutologHparams?: boolean;
+  /**
+   * A signal by which somebody says that the time is over, such as `'SIGUSR1'`: the run ends after the batch and saves
+   * `hpc_ckpt_<n>.ckpt` in `defaultRootDir`; `ckptPath: 'auto'` goes on from there. Default: none.
+   */
+  readonly preemptionSignal?: NodeJS.Signals | null;
+  /**
+   * What `fit` does when a signal ended it: `'return'` a result with `status: 'interrupted'`, or `'throw'` an error with the code
+   * RUN_INTERRUPTED. Default `'return'`.
+   */
+  readonly onInterrupt?: 'return' | 'throw';
 }

@@ -1,4 +1,5 @@
-import { forkRng } from '@lightning-ts/torch';
+import { forkRng, warn } from '@lightning-ts/torch';
+import { readCheckpointFrom } from '../checkpoint/readCheckpoint.js';
 import { metricsOf } from '../logging/loggedMetric.js';
 import { configureOptimizers } from '../loops/configureOptimizers.js';
 import { evaluationLoop } from '../loops/evaluationLoop.js';
@@ -6,7 +7,6 @@ import { FitProgress } from '../loops/progress.js';
 import type { EvaluationRun, FitRun } from '../loops/run.js';
 import { TrainData } from '../loops/trainData.js';
 import type { Loader } from '../module/loaderTypes.js';
-import { readCheckpoint } from '../module/loadFromCheckpoint.js';
 import { amountSize } from './amounts.js';
 import { restoreFit, restoreModule } from './checkpoint.js';
 import { canValidate, cursorFor, evaluationRun } from './evaluationRun.js';
@@ -22,9 +22,9 @@ import type { Session } from './session.js';
 export async function prepareFit(session: Session, path: string | null): Promise<FitRun> {
   const { hooks, module, trainer } = session;
   const { options } = trainer;
-  const checkpoint = path === null ? null : await readCheckpoint(path);
+  const checkpoint = path === null ? null : await readCheckpointFrom(trainer.checkpointIo, path);
   if (path !== null && checkpoint !== null) {
-    trainer.ckptPath = path;
+    trainer.loadedPath = path;
     await restoreModule(session, checkpoint, path);
   }
   await session.moveModel();
@@ -50,6 +50,15 @@ export async function prepareFit(session: Session, path: string | null): Promise
   let loaders: Loader[] | null = null;
   if (validates && options.numSanityValSteps > 0 && checkpoint === null) loaders = await sanityCheck(session, run);
   await run.data.load(run.progress.currentEpoch);
+  const { logEveryNSteps } = options;
+  const steps = Math.ceil(run.data.total / trainer.accumulateGradBatches);
+  if (trainer.loggers.length > 0 && logEveryNSteps > steps && options.maxEpochs * steps < logEveryNSteps) {
+    warn(
+      'LOG_INTERVAL',
+      `logEveryNSteps is ${logEveryNSteps}, but the whole run has fewer optimizer steps, so no step values are logged. Make it ` +
+        'smaller to see some.',
+    );
+  }
   if (validates) addValidation(session, run, loaders ?? (await session.data.load('val')));
   run.metrics.active = run.results;
   return run;
@@ -91,22 +100,17 @@ function addValidation(session: Session, run: FitRun, loaders: readonly Loader[]
   let loadedFor = run.progress.currentEpoch;
   const { reloadDataloadersEveryNEpochs: reloadEvery } = options;
   run.evaluation = evaluation;
-  run.validation = validationSchedule(
-    options.valCheckInterval,
-    options.checkValEveryNEpoch,
-    run.data.total,
-    async () => {
-      const { control, progress } = run;
-      if (reloadEvery > 0 && progress.currentEpoch - loadedFor >= reloadEvery) {
-        loadedFor = progress.currentEpoch;
-        const limit = { limit: options.limitValBatches, limitName: 'limitValBatches' };
-        evaluation.cursors = (await session.data.load('val')).map((loader) => cursorFor(loader, limit));
-      }
-      control.stage = 'validate';
-      await evaluationLoop(evaluation);
-      control.stage = 'train';
-    },
-  );
+  run.validation = validationSchedule(options, run.data.total, async () => {
+    const { control, progress } = run;
+    if (reloadEvery > 0 && progress.currentEpoch - loadedFor >= reloadEvery) {
+      loadedFor = progress.currentEpoch;
+      const limit = { limit: options.limitValBatches, limitName: 'limitValBatches' };
+      evaluation.cursors = (await session.data.load('val')).map((loader) => cursorFor(loader, limit));
+    }
+    control.stage = 'validate';
+    await evaluationLoop(evaluation);
+    control.stage = 'train';
+  });
 }
 
 function inFitEvaluation(

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ModelCheckpoint } from '../callbacks/modelCheckpoint.js';
 import { ProgressBar } from '../callbacks/progressBar.js';
 import { LightningError } from '../errors.js';
@@ -94,45 +94,60 @@ test('defaults are the documented ones', () => {
   expect(resolveOptions({ defaultRootDir: '~/runs' }).defaultRootDir).toBe(`${homedir()}/runs`);
 });
 
+/** What every option refuses: one that is missing here does not compile. */
+const badValues: Readonly<Record<keyof TrainerOptions, readonly unknown[]>> = {
+  accelerator: ['ipu', 5, 'cpus'],
+  accumulateGradBatches: [0, 1.5, -1, '4', { 0: 2 }],
+  accumulationDivisor: ['loss', 2],
+  barebones: ['yes', 1],
+  benchmark: ['yes', 1],
+  callbacks: [[() => {}], 'all', {}],
+  checkValEveryNEpoch: [0, -1, 1.5, '1'],
+  defaultRootDir: [5, {}],
+  detectAnomaly: ['yes', 1],
+  deterministic: ['x', 1],
+  devices: [0, [], 'two', 1.5, -2],
+  enableAutologHparams: [0, 'no'],
+  enableCheckpointing: [1, 'yes'],
+  enableModelSummary: [1, 'yes'],
+  enableProgressBar: [1, 'yes'],
+  fastDevRun: [-1, 1.5, 'yes'],
+  gradientClipAlgorithm: ['l2', 2],
+  gradientClipVal: [-1, '1', Number.NaN],
+  inferenceMode: [1, 'no'],
+  limitPredictBatches: [-1, 1.5, '25', true],
+  limitTestBatches: [-1, 1.5, '25', true],
+  limitTrainBatches: [-1, 1.5, '25', true],
+  limitValBatches: [-1, 1.5, '25', true],
+  logEveryNSteps: [-1, 1.5, '50'],
+  logger: ['csv', [1], 5],
+  maxEpochs: [-2, 1.5, '3'],
+  maxSteps: [-2, 1.5, '3'],
+  maxTime: ['1h', { parsecs: 1 }, 60],
+  minEpochs: [-1, 0.5, '1'],
+  minSteps: [-1, 0.5, '1'],
+  numNodes: [0, 1.5, '1'],
+  numSanityValSteps: [-5, 1.5, '2'],
+  onInterrupt: ['exit', 1],
+  overfitBatches: [1.5, -1, '10'],
+  plugins: ['slurm', [5], {}],
+  precision: [8, 'half', {}],
+  preemptionSignal: ['SIGKILL', 'SIGNONE', 10],
+  profiler: ['fast', 5, {}],
+  reloadDataloadersEveryNEpochs: [-1, 1.5, '1'],
+  strategy: ['fastest', {}, 5],
+  syncBatchnorm: ['yes', 1],
+  useDistributedSampler: ['yes', 1],
+  valCheckInterval: [0, -1, '1:2', { hours: 0 }, true],
+  validateAtEpochEnd: ['yes', 1],
+};
+
 describe('bad values are errors with a code', () => {
-  test.each([
-    { accelerator: 'ipu' },
-    { devices: 0 },
-    { devices: [] },
-    { devices: 'two' },
-    { strategy: 'fastest' },
-    { strategy: {} },
-    { precision: 8 },
-    { logger: 'csv' },
-    { logger: [1] },
-    { callbacks: [() => {}] },
-    { callbacks: 'all' },
-    { fastDevRun: -1 },
-    { maxEpochs: -2 },
-    { maxEpochs: 1.5 },
-    { maxEpochs: '3' },
-    { minEpochs: -1 },
-    { maxSteps: -2 },
-    { minSteps: 0.5 },
-    { maxTime: '1h' },
-    { checkValEveryNEpoch: 0 },
-    { numSanityValSteps: -5 },
-    { logEveryNSteps: -1 },
-    { enableCheckpointing: 1 },
-    { enableProgressBar: 'yes' },
-    { accumulateGradBatches: 0 },
-    { accumulateGradBatches: 1.5 },
-    { gradientClipVal: -1 },
-    { gradientClipVal: '1' },
-    { gradientClipAlgorithm: 'l2' },
-    { deterministic: 'x' },
-    { inferenceMode: 1 },
-    { barebones: 'yes' },
-    { defaultRootDir: 5 },
-    { reloadDataloadersEveryNEpochs: -1 },
-    { overfitBatches: 1.5 },
-  ])('%j', (options) => {
-    expect(codeOf(options)).toBe('OPTION_INVALID');
+  test.each(Object.entries(badValues))('of %s', (name, values) => {
+    for (const value of values) {
+      expect(codeOf({ [name]: value }), `${name}: ${JSON.stringify(value)}`).toBe('OPTION_INVALID');
+      expect(messageOf({ [name]: value }), 'the message says which option').toContain(name);
+    }
   });
 
   test.each([
@@ -143,6 +158,9 @@ describe('bad values are errors with a code', () => {
     { barebones: true, logger: true },
     { barebones: true, fastDevRun: true },
     { barebones: true, enableProgressBar: true },
+    { barebones: true, detectAnomaly: true },
+    { barebones: true, profiler: 'simple' },
+    { barebones: true, numSanityValSteps: 1 },
     { enableCheckpointing: false, callbacks: new ModelCheckpoint() },
     { enableProgressBar: false, callbacks: new ProgressBar() },
     { callbacks: [new ProgressBar(), new ProgressBar()] },
@@ -153,10 +171,11 @@ describe('bad values are errors with a code', () => {
   test.each([
     { devices: 2 },
     { devices: [0, 1] },
+    { numNodes: 2 },
     { strategy: 'ddp' },
-    { precision: '16-mixed' },
+    { precision: 'transformer-engine' },
     { accelerator: 'tpu' },
-    { profiler: 'simple' },
+    { profiler: 'xla' },
   ])('that ask for what is not there yet, case %#', (options) => {
     expect(codeOf(options)).toBe('OPTION_UNAVAILABLE');
   });
@@ -174,6 +193,57 @@ test('an option of older versions names what to use instead', () => {
   expect(messageOf({ gpus: 1 })).toContain("accelerator: 'gpu', devices: n");
   expect(messageOf({ enableLogging: false })).toContain('logger: false');
   expect(messageOf({ checkpoint_callback: false })).toContain('enableCheckpointing');
+});
+
+test('removed options of every age are told apart from misspelt ones', () => {
+  const removed = ['gpus', 'tpu_cores', 'auto_select_gpus', 'ipus', 'num_processes', 'distributed_backend', 'use_amp'];
+  removed.push(
+    'amp_level',
+    'replace_sampler_ddp',
+    'resume_from_checkpoint',
+    'auto_lr_find',
+    'track_grad_norm',
+    'weights_summary',
+  );
+  removed.push(
+    'enable_logging',
+    'terminate_on_nan',
+    'multiple_trainloader_mode',
+    'move_metrics_to_cpu',
+    'suggest_integrations',
+  );
+  for (const name of removed) {
+    expect(codeOf({ [name]: 1 }), name).toBe('OPTION_UNKNOWN');
+    expect(messageOf({ [name]: 1 })).toMatch(/no longer has the option .* Use .+ instead/);
+  }
+});
+
+test('options that are not given come from the environment', () => {
+  vi.stubEnv('PL_TRAINER_MAX_EPOCHS', '7');
+  vi.stubEnv('PL_TRAINER_ENABLE_PROGRESS_BAR', 'False');
+  vi.stubEnv('PL_TRAINER_CHECK_VAL_EVERY_N_EPOCH', '');
+  vi.stubEnv('PL_TRAINER_LIMIT_TRAIN_BATCHES', '{"batches": 3}');
+  vi.stubEnv('PL_TRAINER_GRADIENT_CLIP_ALGORITHM', "'value'");
+  vi.stubEnv('PL_TRAINER_MIN_STEPS', 'None');
+  expect(resolveOptions({})).toMatchObject({
+    maxEpochs: 7,
+    enableProgressBar: false,
+    checkValEveryNEpoch: 1,
+    limitTrainBatches: { batches: 3 },
+    gradientClipAlgorithm: 'value',
+    minSteps: 0,
+  });
+  expect(resolveOptions({ maxEpochs: 2 }).maxEpochs).toBe(2);
+  vi.stubEnv('PL_TRAINER_MAX_EPOCHS', 'many');
+  expect(codeOf({ maxEpochs: undefined })).toBe('OPTION_INVALID');
+  vi.unstubAllEnvs();
+});
+
+test('deterministic turns the search for fast algorithms off, unless it is asked for', () => {
+  expect(resolveOptions({}).benchmark).toBeNull();
+  expect(resolveOptions({ deterministic: true }).benchmark).toBe(false);
+  expect(resolveOptions({ deterministic: 'warn' }).benchmark).toBeNull();
+  expect(resolveOptions({ deterministic: true, benchmark: true }).benchmark).toBe(true);
 });
 
 test('a mode sets what belongs to it', () => {

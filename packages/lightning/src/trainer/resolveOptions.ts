@@ -1,5 +1,6 @@
-import { homedir } from 'node:os';
+import { constants, homedir } from 'node:os';
 import { resolve } from 'node:path';
+import { warn } from '@lightning-ts/torch';
 import { Callback } from '../callbacks/callback.js';
 import { type Duration, parseDuration } from '../callbacks/duration.js';
 import { LightningError } from '../errors.js';
@@ -9,15 +10,21 @@ import type { FitSettings } from '../loops/run.js';
 import type { CheckInterval } from '../loops/validationSchedule.js';
 import { describe } from '../module/hparams.js';
 import { type PrecisionName, precisionName } from '../precision/precision.js';
+import type { Profiler } from '../profilers/profiler.js';
 import type { Strategy } from '../strategies/strategy.js';
 import { amountSize, resolveAmount, resolveCheckInterval } from './amounts.js';
-import { checkOptionNames } from './optionNames.js';
+import { withEnvironment } from './environmentDefaults.js';
+import { checkOptionNames, optionNames } from './optionNames.js';
 import type { TrainerOptions } from './options.js';
+import { type ResolvedPlugins, resolvePlugins } from './resolvePlugins.js';
+import { resolveProfiler } from './resolveProfiler.js';
 import { resolveStrategy } from './resolveStrategy.js';
 
 /** Options with every default filled in. Unlimited counts are `Infinity`. */
 export interface ResolvedOptions extends Readonly<Omit<FitSettings, 'fastDevRun'>> {
   readonly strategy: Strategy;
+  readonly numNodes: number;
+  /** The default, or what was asked for; `plugins.precision` goes before it. */
   readonly precision: PrecisionName;
   /** True: the default logger. */
   readonly logger: readonly Logger[] | true;
@@ -38,11 +45,22 @@ export interface ResolvedOptions extends Readonly<Omit<FitSettings, 'fastDevRun'
   readonly enableCheckpointing: boolean;
   readonly enableProgressBar: boolean;
   readonly enableModelSummary: boolean;
+  readonly validateAtEpochEnd: boolean;
   readonly deterministic: boolean | 'warn';
+  /** Null: as it is set. */
+  readonly benchmark: boolean | null;
+  readonly detectAnomaly: boolean;
   readonly inferenceMode: boolean;
   readonly barebones: boolean;
+  readonly plugins: ResolvedPlugins;
+  readonly profiler: Profiler | null;
   readonly defaultRootDir: string;
   readonly reloadDataloadersEveryNEpochs: number;
+  readonly useDistributedSampler: boolean;
+  readonly syncBatchnorm: boolean;
+  readonly enableAutologHparams: boolean;
+  readonly preemptionSignal: NodeJS.Signals | null;
+  readonly onInterrupt: 'return' | 'throw';
 }
 
 const all: ResolvedAmount = { fraction: 1 };
@@ -52,8 +70,9 @@ const all: ResolvedAmount = { fraction: 1 };
  *
  * @throws LightningError OPTION_UNKNOWN, OPTION_INVALID, OPTION_CONFLICT, OPTION_UNAVAILABLE
  */
-export function resolveOptions(given: TrainerOptions): ResolvedOptions {
-  checkOptionNames(given);
+export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  checkOptionNames(options);
+  const given = withEnvironment(options, optionNames);
   const { barebones = false } = given;
   boolean('barebones', barebones);
   if (barebones) refuseWithBarebones(given);
@@ -80,9 +99,19 @@ export function resolveOptions(given: TrainerOptions): ResolvedOptions {
   }
   const sanity = integer('numSanityValSteps', given.numSanityValSteps ?? (barebones ? 0 : 2), -1);
   const isTrial = fastDevRun > 0;
+  const plugins = resolvePlugins(given.plugins ?? []);
+  if (plugins.precision !== null && given.precision !== undefined)
+    throw conflict(
+      `precision is ${describe(given.precision)}, but plugins has a ${plugins.precision.constructor.name}`,
+    );
+  const deterministic =
+    given.deterministic === 'warn' ? 'warn' : boolean('deterministic', given.deterministic ?? false);
   return Object.freeze({
     strategy: resolveStrategy(given),
+    numNodes: resolveNodes(given.numNodes ?? 1),
     precision: precisionName(given.precision ?? '32-true'),
+    plugins,
+    profiler: resolveProfiler(given.profiler ?? null),
     logger: resolveLoggers(given.logger ?? !barebones),
     callbacks: resolveCallbacks(given.callbacks ?? []),
     fastDevRun,
@@ -96,14 +125,18 @@ export function resolveOptions(given: TrainerOptions): ResolvedOptions {
     valCheckInterval: isTrial ? all : valCheckInterval,
     checkValEveryNEpoch: isTrial ? 1 : checkValEveryNEpoch,
     numSanityValSteps: isTrial ? 0 : sanity === -1 ? Number.POSITIVE_INFINITY : sanity,
+    validateAtEpochEnd: boolean('validateAtEpochEnd', given.validateAtEpochEnd ?? false),
     logEveryNSteps: integer('logEveryNSteps', given.logEveryNSteps ?? (barebones ? 0 : 50), 0),
     enableCheckpointing: boolean('enableCheckpointing', given.enableCheckpointing ?? !barebones),
     enableProgressBar: boolean('enableProgressBar', given.enableProgressBar ?? !barebones),
     enableModelSummary: boolean('enableModelSummary', given.enableModelSummary ?? !barebones),
+    accumulationDivisor: oneOf('accumulationDivisor', given.accumulationDivisor ?? 'window', ['window', 'option']),
     accumulateGradBatches: integer('accumulateGradBatches', given.accumulateGradBatches ?? 1, 1),
     gradientClipVal: resolveClipValue(given.gradientClipVal ?? null),
     gradientClipAlgorithm: oneOf('gradientClipAlgorithm', given.gradientClipAlgorithm ?? 'norm', ['norm', 'value']),
-    deterministic: given.deterministic === 'warn' ? 'warn' : boolean('deterministic', given.deterministic ?? false),
+    deterministic,
+    benchmark: resolveBenchmark(given.benchmark, deterministic),
+    detectAnomaly: boolean('detectAnomaly', given.detectAnomaly ?? false),
     inferenceMode: boolean('inferenceMode', given.inferenceMode ?? true),
     barebones,
     defaultRootDir: resolveFolder(given.defaultRootDir ?? '.'),
@@ -112,6 +145,11 @@ export function resolveOptions(given: TrainerOptions): ResolvedOptions {
       given.reloadDataloadersEveryNEpochs ?? 0,
       0,
     ),
+    useDistributedSampler: boolean('useDistributedSampler', given.useDistributedSampler ?? true),
+    syncBatchnorm: boolean('syncBatchnorm', given.syncBatchnorm ?? false),
+    enableAutologHparams: boolean('enableAutologHparams', given.enableAutologHparams ?? true),
+    preemptionSignal: resolveSignal(given.preemptionSignal ?? null),
+    onInterrupt: oneOf('onInterrupt', given.onInterrupt ?? 'return', ['return', 'throw']),
   } satisfies ResolvedOptions);
 }
 
@@ -147,9 +185,35 @@ function refuseWithBarebones(given: TrainerOptions): void {
     'numSanityValSteps',
     'logEveryNSteps',
     'fastDevRun',
+    'detectAnomaly',
+    'profiler',
   ] as const;
   const asked = names.filter((name) => Boolean(given[name]));
   if (asked.length > 0) throw conflict(`barebones leaves out everything but training, but ${asked.join(', ')} is set`);
+}
+
+function resolveNodes(value: unknown): number {
+  if (integer('numNodes', value, 1) === 1) return 1;
+  throw new LightningError('OPTION_UNAVAILABLE', `numNodes is ${describe(value)}. This version runs on one machine.`);
+}
+
+function resolveBenchmark(value: boolean | undefined, deterministic: boolean | 'warn'): boolean | null {
+  if (value === undefined) return deterministic === true ? false : null;
+  if (boolean('benchmark', value) && deterministic === true) {
+    warn(
+      'BENCHMARK_DETERMINISTIC',
+      'deterministic and benchmark are both true: which algorithm is fastest may differ from run to run, and results with it. Leave ' +
+        'benchmark out.',
+    );
+  }
+  return value;
+}
+
+function resolveSignal(value: NodeJS.Signals | null): NodeJS.Signals | null {
+  if (value === null) return null;
+  const isSignal = typeof value === 'string' && Object.hasOwn(constants.signals, value);
+  if (isSignal && value !== 'SIGKILL' && value !== 'SIGSTOP') return value;
+  throw invalid('preemptionSignal', value, "the name of a signal that can be handled, such as 'SIGUSR1', or null");
 }
 
 function resolveFastDevRun(value: boolean | number): number {

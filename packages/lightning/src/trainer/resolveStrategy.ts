@@ -96,7 +96,7 @@ function deviceIndex(devices: unknown, type: string): number {
   if (list === null && count === 1) return 0;
   const isSeveral =
     (list !== null && list.length > 1) ||
-    (typeof count === 'number' && (count > 1 || (count === -1 && type === 'cuda')));
+    (typeof count === 'number' && ((count > 1 && Number.isInteger(count)) || (count === -1 && type === 'cuda')));
   throw new LightningError(
     isSeveral ? 'OPTION_UNAVAILABLE' : 'OPTION_INVALID',
     `devices is ${describe(devices)}. This version runs on one device: use ${expected}.`,

@@ -12,9 +12,10 @@ import type { LightningDataModule } from '../module/dataModule.js';
 import { hparamsOf, toStored } from '../module/hparams.js';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { Loader } from '../module/loaderTypes.js';
-import { createPrecision } from '../precision/createPrecision.js';
 import { withModuleCallbacks } from './callbackList.js';
 import type { DataSources } from './dataSources.js';
+import { preemptionSignals } from './preemption.js';
+import { profileSession } from './profiling.js';
 import { exitCodeOf, watchSignals } from './signals.js';
 import type { Trainer } from './trainer.js';
 import { batchTransfer } from './transferBatch.js';
@@ -46,9 +47,10 @@ export class Session {
     readonly data: DataSources,
   ) {
     this.callbacks = withModuleCallbacks(trainer.givenCallbacks, module);
-    this.hooks = new HookTable({ trainer, module, dataModule, callbacks: this.callbacks }, this.scope);
+    const { profiler } = trainer.options;
+    this.hooks = new HookTable({ trainer, module, dataModule, callbacks: this.callbacks, profiler }, this.scope);
     const { strategy } = trainer;
-    const precision = createPrecision(trainer.precision);
+    const precision = trainer.precisionPlugin;
     this.run = {
       module,
       hooks: this.hooks,
@@ -66,19 +68,45 @@ export class Session {
   async begin(): Promise<void> {
     const { dataModule, hooks, module, stage, trainer } = this;
     const { control, strategy } = trainer;
-    this.undo.push(watchSignals(control, (text) => trainer.print(text)));
+    this.undo.push(watchSignals(control, (text) => trainer.print(text), preemptionSignals(trainer.options)));
+    this.setupProfiler();
     await strategy.setupEnvironment();
-    if (strategy.localRank === 0) {
-      await dataModule?.prepareData?.();
-      await module.prepareData?.();
+    for (const owner of [dataModule, module]) {
+      const isFirst = (owner?.prepareDataPerNode ?? true) ? strategy.localRank === 0 : strategy.isGlobalZero;
+      if (owner !== null && isFirst) await owner.prepareData?.();
     }
     await strategy.barrier('prepareData');
     // Opens the loggers' files and connections before anything is logged.
     if (strategy.isGlobalZero) for (const logger of trainer.loggers) void logger.experiment;
+    this.connectCallbacks();
     this.reached.add('setup');
     await hooks.call('setup', stage);
     await module.configureModel?.();
     this.undo.push(watchMetrics(module));
+  }
+
+  /** Lets callbacks log as the module does, by the rules of the hook that is running. */
+  private connectCallbacks(): void {
+    const { callbacks, module } = this;
+    for (const callback of callbacks) callback.logTo = (name, value, options) => module.log(name, value, options);
+    this.undo.push(() => {
+      for (const callback of callbacks) callback.logTo = null;
+    });
+  }
+
+  /** Has the profiler measure this run. Without one nothing is wrapped. */
+  private setupProfiler(): void {
+    const { module, stage, trainer } = this;
+    const { profiler } = trainer.options;
+    if (profiler === null) return;
+    profiler.setup({
+      stage,
+      module,
+      localRank: trainer.worldSize > 1 ? trainer.localRank : null,
+      logDir: trainer.logDir,
+      print: (report) => trainer.print(report),
+    });
+    this.undo.push(profileSession(this, profiler));
   }
 
   /** Notes that a pair of hooks has been opened. */
@@ -107,10 +135,10 @@ export class Session {
   async logHyperparameters(): Promise<void> {
     const { dataModule, module, trainer } = this;
     if (!trainer.isGlobalZero || trainer.loggers.length === 0) return;
-    const ofModule = hparamsOf(module);
-    const ofData = dataModule === null ? null : hparamsOf(dataModule);
+    const { enableAutologHparams } = trainer.options;
+    const owners = enableAutologHparams ? [module, dataModule] : [];
     const values: Record<string, unknown> = {};
-    for (const record of [ofModule, ofData]) {
+    for (const record of owners.map((owner) => (owner === null ? null : hparamsOf(owner)))) {
       if (record === null || !record.isLogged) continue;
       for (const [name, value] of Object.entries(toStored(record.initial).stored)) {
         if (name in values && JSON.stringify(values[name]) !== JSON.stringify(value)) {
@@ -184,7 +212,11 @@ export class Session {
     for (const step of others.reverse()) await attempt(step);
     if (endsFit && reached.has('fitStart')) errors.push(...(await hooks.callAll('onFitEnd')));
     if (reached.has('setup')) errors.push(...(await hooks.callAll('teardown', stage)));
+    await attempt(() => trainer.checkpointIo.teardown?.());
     for (const logger of trainer.loggers) await attempt(() => logger.finalize(status));
+    const { profiler } = trainer.options;
+    await attempt(() => profiler?.describe());
+    await attempt(() => profiler?.teardown(stage));
     if (stopSignals !== undefined) await attempt(stopSignals);
     trainer.control.stage = null;
     return errors;

@@ -1,16 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { BoringModel } from '../testing/boringModel.js';
+import { Trainer } from './trainer.js';
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const source = (path: string): string =>
   JSON.stringify(pathToFileURL(fileURLToPath(new URL(path, import.meta.url))).href);
 
+const quiet = { logger: false, enableCheckpointing: false, enableProgressBar: false, enableModelSummary: false };
+
 /** A program that trains slowly, and says when it has begun and what `fit` gave. */
-function program(step: string): string {
+function program(step: string, options = ''): string {
   const path = join(mkdtempSync(join(tmpdir(), 'lightning-')), 'train.mts');
   writeFileSync(
     path,
@@ -29,7 +33,7 @@ function program(step: string): string {
       }
     }
     const trainer = new Trainer({ maxEpochs: 1, logger: false, enableCheckpointing: false, enableProgressBar: false,
-      enableModelSummary: false, limitValBatches: 0, callbacks });
+      enableModelSummary: false, limitValBatches: 0, callbacks, ${options} });
     const result = await trainer.fit(new Slow());
     console.log(JSON.stringify({ status: result.status, reason: result.reason, epochs: result.epochs, calls,
       steps: result.globalStep < 64, listeners: process.listenerCount('SIGINT') }));`,
@@ -44,9 +48,14 @@ interface Outcome {
 }
 
 /** Runs a program and calls `act` once it has begun to train. */
-function runUntilBegun(path: string, act: (child: ChildProcess) => void): Promise<Outcome> {
+function runUntilBegun(
+  path: string,
+  act: (child: ChildProcess) => void,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@lightning-ts/source', path], {
     cwd: root,
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
@@ -82,6 +91,58 @@ describe('a signal in the middle of an epoch', () => {
       listeners: 0,
     });
     expect(outcome.code).toBe(code);
+  });
+
+  test('a pre-emption signal saves where the run is, and the next start goes on from there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lightning-'));
+    const options = `preemptionSignal: 'SIGUSR2', defaultRootDir: ${JSON.stringify(folder)}`;
+    const { code, result } = await runUntilBegun(program(spin, options), (child) => child.kill('SIGUSR2'));
+    expect(result).toMatchObject({ status: 'interrupted', reason: 'SIGUSR2' });
+    expect(code).toBe(128 + 12);
+    expect(readdirSync(folder)).toEqual(['hpc_ckpt_1.ckpt']);
+    const resumed = new BoringModel();
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, limitValBatches: 0, defaultRootDir: folder });
+    let steps = 0;
+    resumed.onTrainBatchEnd = () => {
+      steps += 1;
+    };
+    await trainer.fit(resumed, { ckptPath: 'auto' });
+    expect(trainer.ckptPath).toBe(join(folder, 'hpc_ckpt_1.ckpt'));
+    expect(steps).toBeGreaterThan(0);
+    expect(steps).toBeLessThan(64);
+    expect(trainer.globalStep).toBe(64);
+  });
+
+  test('in a SLURM job, the job is queued again and continues by itself', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lightning-'));
+    writeFileSync(join(folder, 'scontrol'), `#!/bin/sh\necho "$@" >> ${join(folder, 'asked.txt')}\n`, { mode: 0o755 });
+    const slurm = {
+      PATH: `${folder}:${process.env.PATH}`,
+      SLURM_NTASKS: '1',
+      SLURM_JOB_NAME: 'train',
+      SLURM_JOB_ID: '4711',
+    };
+    const script = program(spin, `defaultRootDir: ${JSON.stringify(folder)}`);
+    const { code, result } = await runUntilBegun(script, (child) => child.kill('SIGUSR1'), slurm);
+    expect(result).toMatchObject({ status: 'interrupted', reason: 'SIGUSR1' });
+    expect(code).toBe(128 + 10);
+    expect(readFileSync(join(folder, 'asked.txt'), 'utf8')).toBe('requeue 4711\n');
+    for (const [name, value] of Object.entries(slurm)) vi.stubEnv(name, value);
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, limitValBatches: 0, defaultRootDir: folder });
+    await trainer.fit(new BoringModel());
+    vi.unstubAllEnvs();
+    expect(trainer.ckptPath).toBe(join(folder, 'hpc_ckpt_1.ckpt'));
+  });
+
+  test('is an error for those who ask for one', async () => {
+    const trainer = new Trainer({ ...quiet, maxEpochs: 1, limitValBatches: 0, onInterrupt: 'throw' });
+    const model = new BoringModel();
+    model.onTrainBatchEnd = () => {
+      trainer.control.signal = 'SIGINT';
+    };
+    await expect(trainer.fit(model)).rejects.toMatchObject({ code: 'RUN_INTERRUPTED' });
+    expect(process.exitCode).toBe(130);
+    process.exitCode = undefined;
   });
 
   test('a second Ctrl-C ends the process at once', async () => {

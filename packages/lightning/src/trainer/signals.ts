@@ -1,27 +1,34 @@
+import { constants } from 'node:os';
 import type { RunControl } from '../loops/run.js';
-
-const handled = ['SIGINT', 'SIGTERM'] as const;
-const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
 /** The exit code that a shell gives a process which a signal ended. */
 export function exitCodeOf(signal: NodeJS.Signals): number {
-  return 128 + (numbers[signal as keyof typeof numbers] ?? 0);
+  return 128 + (constants.signals[signal] ?? 0);
 }
 
 /**
- * Lets a first Ctrl-C or SIGTERM end the run in order, after the batch in progress, and a second one end the process at once.
- * Handlers of the user's stay and are called too.
+ * Lets a first Ctrl-C, SIGTERM or other signal given end the run in order, after the batch in progress, and a second one end
+ * the process at once. Handlers of the user's stay and are called too.
  *
+ * @param others signals beside SIGINT and SIGTERM
  * @returns removes the handlers
  */
-export function watchSignals(control: RunControl, tell: (text: string) => void): () => void {
+export function watchSignals(
+  control: RunControl,
+  tell: (text: string) => void,
+  others: readonly NodeJS.Signals[] = [],
+): () => void {
   const handle = (signal: NodeJS.Signals): void => {
-    if (control.signal !== null) process.exit(exitCodeOf(signal));
+    // A system that ends jobs may say so more than once; only people and SIGTERM mean "at once".
+    if (control.signal !== null && !others.includes(signal)) process.exit(exitCodeOf(signal));
+    if (control.signal !== null) return;
     control.signal = signal;
-    tell(
-      `${signal === 'SIGINT' ? 'Ctrl-C' : signal}: the run ends after this batch. ${signal === 'SIGINT' ? 'Press it again' : 'Send it again'} to stop at once.`,
-    );
+    const again = others.includes(signal)
+      ? ''
+      : ` ${signal === 'SIGINT' ? 'Press it again' : 'Send it again'} to stop at once.`;
+    tell(`${signal === 'SIGINT' ? 'Ctrl-C' : signal}: the run ends after this batch.${again}`);
   };
+  const handled = new Set<NodeJS.Signals>(['SIGINT', 'SIGTERM', ...others]);
   for (const signal of handled) process.on(signal, handle);
   return () => {
     for (const signal of handled) process.removeListener(signal, handle);

@@ -107,8 +107,6 @@ describe('data', () => {
     expect(await codeOf(() => newTrainer().fit(new BoringModel(), { trainDataloaders: [batch()], datamodule }))).toBe(
       'OPTION_CONFLICT',
     );
-    const several = [new DataLoader(new RandomDataset(32, 4)), new DataLoader(new RandomDataset(32, 4))];
-    expect(await codeOf(fit(several))).toBe('OPTION_UNAVAILABLE');
   });
 
   test('of an unknown length takes a number as its limit, but no part', async () => {

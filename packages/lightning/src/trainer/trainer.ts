@@ -1,20 +1,27 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { useDeterministicAlgorithms, warn } from '@lightning-ts/torch';
-import { save } from '@lightning-ts/torch/serialize';
+import { existsSync } from 'node:fs';
+import {
+  isAnomalyEnabled,
+  setCudnnBenchmark,
+  setDetectAnomaly,
+  useDeterministicAlgorithms,
+  warn,
+} from '@lightning-ts/torch';
+import type { Module } from '@lightning-ts/torch/nn';
+import { OnExceptionCheckpoint } from '../callbacks/onExceptionCheckpoint.js';
+import { readCheckpointFrom } from '../checkpoint/readCheckpoint.js';
 import { LightningError } from '../errors.js';
 import type { Stage } from '../hooks/trainerHooks.js';
 import { evaluationLoop } from '../loops/evaluationLoop.js';
 import { fitLoop } from '../loops/fitLoop.js';
+import { isInterruption } from '../loops/interrupted.js';
 import { predictionLoop } from '../loops/predictionLoop.js';
 import type { EvaluationStage } from '../loops/run.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import { describe } from '../module/hparams.js';
 import { type AnyLightningModule, LightningModule } from '../module/lightningModule.js';
-import type { EvaluationLoaders, Loader } from '../module/loaderTypes.js';
-import { readCheckpoint } from '../module/loadFromCheckpoint.js';
+import type { EvaluationLoaders, TrainLoaders } from '../module/loaderTypes.js';
 import { dumpCheckpoint, restoreModule } from './checkpoint.js';
-import { resolveCheckpointPath } from './checkpointPath.js';
+import { hpcCheckpoints, resolveCheckpointPath } from './checkpointPath.js';
 import { type DataKind, DataSources } from './dataSources.js';
 import {
   type EvaluationOptions,
@@ -29,8 +36,11 @@ import { type FitResult, fitResult } from './fitResult.js';
 import { checkTrainable } from './fitRun.js';
 import { attachModule } from './moduleRun.js';
 import type { TrainerOptions } from './options.js';
+import { type Prediction, PredictionStream, ReaderLeft } from './predictionStream.js';
+import { preemptionSignals, saveForLater } from './preemption.js';
 import { prepareFit } from './prepareFit.js';
 import { printEvaluation, printSummary } from './printResults.js';
+import { profileEvaluation, profileFit } from './profiling.js';
 import { Session } from './session.js';
 import { TrainerProperties } from './trainerProperties.js';
 
@@ -50,19 +60,23 @@ export class Trainer extends TrainerProperties {
 
   constructor(options: TrainerOptions = {}) {
     super(options);
-    const { deterministic } = this.options;
+    const { benchmark, deterministic } = this.options;
+    // cuBLAS is repeatable only with this, set before it starts.
+    if (deterministic === true) process.env.CUBLAS_WORKSPACE_CONFIG ??= ':4096:8';
     if (deterministic !== false) useDeterministicAlgorithms(true, { warnOnly: deterministic === 'warn' });
+    if (benchmark !== null) setCudnnBenchmark(benchmark);
   }
 
   /**
-   * Trains the model. A Ctrl-C or SIGTERM ends the run in order after the batch in progress, and the result says so.
+   * Trains the model. A Ctrl-C or SIGTERM ends the run in order after the batch in progress, and the result says so (or an error
+   * with the code RUN_INTERRUPTED, with `onInterrupt: 'throw'`).
    *
    * @param data a training loader, a data module, or options that name them
    * @param valDataloaders with a training loader: what to validate with
    */
   async fit<Batch>(
     model: LightningModule<Batch, object>,
-    data: Loader<NoInfer<Batch>> | LightningDataModule | FitOptions<NoInfer<Batch>> = {},
+    data: TrainLoaders<NoInfer<Batch>> | LightningDataModule | FitOptions<NoInfer<Batch>> = {},
     valDataloaders?: EvaluationLoaders<NoInfer<Batch>>,
   ): Promise<FitResult> {
     const options = fitOptionsOf<Batch>(data, valDataloaders);
@@ -86,52 +100,94 @@ export class Trainer extends TrainerProperties {
         const run = await prepareFit(session, path);
         printSummary(this);
         session.pass('trainStart');
+        if (this.options.profiler !== null) profileFit(run, this.options.profiler);
         this.control.stage = 'train';
+        if (this.options.detectAnomaly) session.onEnd(watchAnomalies());
         await fitLoop(run);
       } catch (error) {
-        if (!(await session.fail(error))) throw error;
-        return fitResult(this, this.fitRun);
+        const resumePath = await this.saveIfPreempted(error);
+        const isInterrupted = await session.fail(error);
+        if (!isInterrupted || this.options.onInterrupt === 'throw') throw error;
+        return fitResult(this, this.fitRun, resumePath);
       }
       await session.succeed();
-      return fitResult(this, this.fitRun);
+      return fitResult(this, this.fitRun, null);
     } finally {
       this.session = null;
     }
   }
 
   /** Runs the validation data once. @returns the logged values of each loader */
-  validate<Batch>(
+  async validate<Batch>(
     model: LightningModule<Batch, object> | null = null,
     data: EvaluationLoaders<NoInfer<Batch>> | LightningDataModule | EvaluationOptions<NoInfer<Batch>> = {},
   ): Promise<Record<string, number>[]> {
-    return this.evaluate('validate', model as AnyLightningModule | null, evaluationOptionsOf(data));
+    return this.evaluate('validate', model as AnyLightningModule | null, evaluationOptionsOf('validate', data));
   }
 
   /** Runs the test data once. @returns the logged values of each loader */
-  test<Batch>(
+  async test<Batch>(
     model: LightningModule<Batch, object> | null = null,
     data: EvaluationLoaders<NoInfer<Batch>> | LightningDataModule | EvaluationOptions<NoInfer<Batch>> = {},
   ): Promise<Record<string, number>[]> {
-    return this.evaluate('test', model as AnyLightningModule | null, evaluationOptionsOf(data));
+    return this.evaluate('test', model as AnyLightningModule | null, evaluationOptionsOf('test', data));
   }
 
   /**
    * Predicts.
    *
-   * @returns what `predictStep` returned for each batch, a list for each loader when there are several; null when nothing is kept
+   * @returns what `predictStep` returned for each batch, a list for each loader when there are several; null when nothing is
+   *   kept: by `returnPredictions: false`, or because a callback stores the predictions
    */
   async predict<Batch>(
     model: LightningModule<Batch, object> | null = null,
     data: EvaluationLoaders<NoInfer<Batch>> | LightningDataModule | PredictOptions<NoInfer<Batch>> = {},
   ): Promise<unknown[] | null> {
-    const options = evaluationOptionsOf<PredictOptions>(data);
-    const { returnPredictions = true } = options;
-    let outputs: unknown[][] = [];
+    const options = evaluationOptionsOf<PredictOptions>('predict', data);
+    const outputs: unknown[][] = [];
     await this.runEvaluation('predict', model as AnyLightningModule | null, options, async (run) => {
-      outputs = await predictionLoop(run, returnPredictions);
+      const keeps = options.returnPredictions ?? !this.callbacks.some((callback) => callback.writesPredictions);
+      outputs.push(...run.cursors.map(() => []));
+      const keep = (output: unknown, dataloaderIdx: number): undefined => void outputs[dataloaderIdx]!.push(output);
+      await predictionLoop(run, keeps ? keep : null);
     });
-    if (!returnPredictions || outputs.every((list) => list.length === 0)) return null;
+    if (outputs.every((list) => list.length === 0)) return null;
     return outputs.length === 1 ? outputs[0]! : outputs;
+  }
+
+  /**
+   * Predicts batch by batch, as they are asked for: no more than one output is held, however long the data is.
+   *
+   * ```ts
+   * for await (const { output } of trainer.predictStream(model, loader)) write(output);
+   * ```
+   *
+   * Leaving the loop early ends the run; `onPredictEnd` does not come then.
+   */
+  predictStream<Batch>(
+    model: LightningModule<Batch, object> | null = null,
+    data:
+      | EvaluationLoaders<NoInfer<Batch>>
+      | LightningDataModule
+      | Omit<PredictOptions<NoInfer<Batch>>, 'returnPredictions'> = {},
+  ): AsyncIterableIterator<Prediction> {
+    const options = evaluationOptionsOf<PredictOptions>('predict', data);
+    return new PredictionStream((put) =>
+      this.runEvaluation('predict', model as AnyLightningModule | null, options, (run) =>
+        predictionLoop(run, (output, dataloaderIdx, batchIdx) => put({ output, batchIdx, dataloaderIdx })),
+      ),
+    );
+  }
+
+  /**
+   * Makes a module whose parameters are on the run's device and in its precision from the start.
+   *
+   * @param create makes the module: `() => new LargeModel()`
+   */
+  initModule<Model extends Module>(create: () => Model): Model {
+    const { precisionPlugin, strategy } = this;
+    const module = precisionPlugin.initModule === undefined ? create() : precisionPlugin.initModule(create);
+    return module.to(strategy.rootDevice);
   }
 
   /**
@@ -151,8 +207,9 @@ export class Trainer extends TrainerProperties {
     const subject = { trainer: this, module, dataModule: this.datamodule, fit };
     const checkpoint = await dumpCheckpoint(subject, options.weightsOnly ?? false);
     if (!this.isGlobalZero) return;
-    await mkdir(dirname(path), { recursive: true });
-    await save(checkpoint, path);
+    await this.checkpointIo.saveCheckpoint(checkpoint, path);
+    // Within a run a plugin may write in the background; otherwise nobody would wait for it.
+    if (this.session === null) await this.checkpointIo.flush?.();
   }
 
   /** Optimizer steps that `fit` will take; `Infinity` when there is no limit. Usable in `configureOptimizers`. */
@@ -196,8 +253,8 @@ export class Trainer extends TrainerProperties {
       await session.begin();
       path ??= this.laterCheckpointPath(stage, options.ckptPath);
       if (path !== null) {
-        this.ckptPath = path;
-        await restoreModule(session, await readCheckpoint(path), path);
+        this.loadedPath = path;
+        await restoreModule(session, await readCheckpointFrom(this.checkpointIo, path), path);
       }
       await session.moveModel();
       await session.logHyperparameters();
@@ -212,10 +269,13 @@ export class Trainer extends TrainerProperties {
         rowPosition: () => ({ step: this.fitRun?.progress.batchesThatStepped ?? 0, epoch: this.currentEpoch }),
       });
       this.evaluation = run;
+      if (this.options.profiler !== null) profileEvaluation(run, this.options.profiler);
       this.control.stage = stage;
       await body(run);
     } catch (error) {
-      await session.fail(error).finally(() => {
+      // Whoever reads predictions may leave before the end: that is no failure.
+      const ending = error instanceof ReaderLeft ? session.succeed() : session.fail(error);
+      await ending.finally(() => {
         this.session = null;
       });
       throw error;
@@ -223,6 +283,22 @@ export class Trainer extends TrainerProperties {
     await session.succeed().finally(() => {
       this.session = null;
     });
+  }
+
+  /** @returns the checkpoint that was saved because a signal said that the time is over; null when none was */
+  private async saveIfPreempted(error: unknown): Promise<string | null> {
+    const { control, fitRun, options } = this;
+    const isMeant = control.signal !== null && preemptionSignals(options).includes(control.signal);
+    if (!isMeant || fitRun === null || !isInterruption(error)) return null;
+    try {
+      return await saveForLater(this);
+    } catch (failure) {
+      warn(
+        'PREEMPTION_SAVE',
+        `${control.signal} came, but no checkpoint could be saved: ${(failure as Error).message}`,
+      );
+      return null;
+    }
   }
 
   private moduleOf(model: unknown): LightningModule {
@@ -243,7 +319,7 @@ export class Trainer extends TrainerProperties {
     stage: Stage,
     module: LightningModule,
     dataModule: LightningDataModule | null,
-    given: Partial<Record<DataKind, EvaluationLoaders | undefined>>,
+    given: Partial<Record<DataKind, unknown>>,
   ): Session {
     if (this.session !== null) {
       throw new LightningError(
@@ -262,6 +338,7 @@ export class Trainer extends TrainerProperties {
     Object.assign(this.control, { status: 'running', fn: stage, stage: null, shouldStop: false, signal: null });
     this.metrics.clear();
     this.datamodule = dataModule;
+    this.loaded = data.loaded;
     this.activeCallbacks = session.callbacks;
     this.session = session;
     if (stage === 'fit') this.fitRun = null;
@@ -270,12 +347,40 @@ export class Trainer extends TrainerProperties {
 
   /** A path that can be found before the run starts: a wrong one must not cost a download first. */
   private checkpointPath(stage: Stage, asked: string | null | undefined, hasModel: boolean): string | null {
-    const path = asked ?? null;
+    const path = this.pinnedOr(stage, asked);
     return path === 'last' || path === 'auto' ? null : resolveCheckpointPath(this, stage, path, hasModel);
   }
 
   /** The last checkpoint, whose folder is known after `setup`. */
   private laterCheckpointPath(stage: Stage, asked: string | null | undefined): string | null {
-    return asked === 'last' || asked === 'auto' ? resolveCheckpointPath(this, stage, asked, true) : null;
+    let path = asked ?? this.pinnedPath;
+    // A run that failed with such a callback is meant to go on from what it left.
+    const leftBehind = this.callbacks.some(
+      (callback) => callback instanceof OnExceptionCheckpoint && existsSync(callback.ckptPath),
+    );
+    if (path === null && stage === 'fit' && leftBehind) path = 'last';
+    return path === 'last' || path === 'auto' ? resolveCheckpointPath(this, stage, path, true) : null;
   }
+
+  /** What was asked for, else what `ckptPath` was set to, else what a cluster's requeued job goes on from. */
+  private pinnedOr(stage: Stage, asked: string | null | undefined): string | null {
+    const path = asked ?? null;
+    if (path !== null && this.pinnedPath !== null) {
+      warn(
+        'CHECKPOINT_PINNED',
+        `trainer.ckptPath was '${this.pinnedPath}', but ${stage} was given '${path}', which counts.`,
+      );
+      this.pinnedPath = null;
+    }
+    if (path !== null || this.pinnedPath !== null) return path ?? this.pinnedPath;
+    const isRequeued = stage === 'fit' && this.options.plugins.environment !== null;
+    return isRequeued && hpcCheckpoints(this.defaultRootDir).length > 0 ? 'hpc' : null;
+  }
+}
+
+/** Turns the check of every backward on. @returns puts it back to what it was */
+function watchAnomalies(): () => void {
+  const wasOn = isAnomalyEnabled();
+  setDetectAnomaly(true);
+  return () => setDetectAnomaly(wasOn);
 }

@@ -1,9 +1,7 @@
 import type { Tensor } from '@lightning-ts/torch';
-import type { Callback } from '../callbacks/callback.js';
-import { EarlyStopping } from '../callbacks/earlyStopping.js';
-import { ModelCheckpoint } from '../callbacks/modelCheckpoint.js';
-import { ProgressBar } from '../callbacks/progressBar.js';
-import type { Logger } from '../loggers/logger.js';
+import { describe } from '../describe.js';
+import { LightningError } from '../errors.js';
+import type { LoggedName } from '../logging/resultStore.js';
 import { RunMetrics } from '../logging/runMetrics.js';
 import { validationIsDue } from '../loops/fitBoundaries.js';
 import type { LightningOptimizer } from '../loops/lightningOptimizer.js';
@@ -12,16 +10,24 @@ import type { EvaluationRun, EvaluationStage, FitRun, LoopStage, RunControl } fr
 import type { SchedulerConfig } from '../loops/schedulers.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import type { LightningModule } from '../module/lightningModule.js';
-import type { PrecisionName } from '../precision/precision.js';
-import type { Strategy } from '../strategies/strategy.js';
-import { callbackList } from './callbackList.js';
-import { defaultLoggers } from './defaultLoggers.js';
+import type { DataKind } from './dataSources.js';
 import type { TrainerOptions } from './options.js';
-import { type ResolvedOptions, resolveOptions } from './resolveOptions.js';
+import { TrainerSetup } from './trainerSetup.js';
+
+/** How far training is. */
+export interface RunCounters {
+  /** Whole epochs done. */
+  readonly epochs: number;
+  /** Batches done over the whole run. */
+  readonly batches: number;
+  /** Steps of each optimizer. */
+  readonly optimizerSteps: readonly number[];
+  /** Steps of all optimizers together. */
+  readonly globalStep: number;
+}
 
 /** What a Trainer tells about itself and its runs, to callbacks, modules and users. */
-export abstract class TrainerProperties {
-  readonly options: ResolvedOptions;
+export abstract class TrainerProperties extends TrainerSetup {
   readonly control: RunControl = { status: 'initializing', fn: null, stage: null, shouldStop: false, signal: null };
   readonly metrics: RunMetrics;
   /** How far the evaluations have come over all calls. */
@@ -30,11 +36,9 @@ export abstract class TrainerProperties {
     test: new EvaluationProgress(),
     predict: new EvaluationProgress(),
   } as const;
-  /** The callbacks before the module's own join them. */
-  readonly givenCallbacks: readonly Callback[];
-  readonly loggers: readonly Logger[];
-  /** The checkpoint that was loaded last, or that the next call loads. */
-  ckptPath: string | null = null;
+  /** The checkpoint that was loaded last; for the parts of the Trainer. */
+  loadedPath: string | null = null;
+  protected pinnedPath: string | null = null;
   datamodule: LightningDataModule | null = null;
   /** The training run in progress, or the last one; for the parts of the Trainer. */
   fitRun: FitRun | null = null;
@@ -42,15 +46,16 @@ export abstract class TrainerProperties {
   evaluation: EvaluationRun | null = null;
   /** The check before training, in progress or the last one. */
   sanityCheck: EvaluationRun | null = null;
-  protected activeCallbacks: readonly Callback[] | null = null;
+  protected loaded: Readonly<Partial<Record<DataKind, unknown>>> = {};
   private accumulation: number;
 
   constructor(given: TrainerOptions) {
-    this.options = resolveOptions(given);
-    this.loggers = defaultLoggers(this.options);
-    this.givenCallbacks = callbackList(this.options);
+    super(given);
     this.accumulation = this.options.accumulateGradBatches;
-    this.metrics = new RunMetrics(() => this.loggers);
+    this.metrics = new RunMetrics(
+      () => this.loggers,
+      () => ({ epoch: this.currentEpoch, batches: this.counters.batches, globalStep: this.globalStep }),
+    );
   }
 
   // --- what it is doing ---
@@ -112,6 +117,23 @@ export abstract class TrainerProperties {
     return this.fitRun?.progress.globalStep ?? 0;
   }
 
+  /** How far training is, each in its own unit. `maxSteps` and `logEveryNSteps` count optimizer steps. */
+  get counters(): RunCounters {
+    const { progress } = this.fitRun ?? {};
+    const optimizerSteps =
+      this.fitRun === null
+        ? []
+        : this.fitRun.optimizers.map((_, index) =>
+            this.fitRun!.module.automaticOptimization ? progress!.globalStep : (progress!.stepsByOptimizer[index] ?? 0),
+          );
+    return {
+      epochs: this.currentEpoch,
+      batches: progress?.batch.total.completed ?? 0,
+      optimizerSteps,
+      globalStep: this.globalStep,
+    };
+  }
+
   /** Whether the batch in progress is the epoch's last. */
   get isLastBatch(): boolean {
     return this.fitRun?.progress.batch.is_last_batch ?? false;
@@ -165,6 +187,15 @@ export abstract class TrainerProperties {
     return this.metrics.sendRow(row, this.fitRun?.progress.batchesThatStepped ?? 0, this.currentEpoch);
   }
 
+  /** The checkpoint that was loaded last. Set it to choose one for later calls that are given none. */
+  get ckptPath(): string | null {
+    return this.pinnedPath ?? this.loadedPath;
+  }
+
+  set ckptPath(path: string | null) {
+    this.pinnedPath = path;
+  }
+
   // --- what was logged ---
 
   /** The latest values by name: what callbacks decide by. */
@@ -180,43 +211,17 @@ export abstract class TrainerProperties {
     return this.metrics.progressBarMetrics;
   }
 
+  /** Everything that was logged in the last or present run: in which hook, under which names, and how it is reduced. */
+  get loggedNames(): readonly LoggedName[] {
+    const stores = [this.fitRun?.results, this.fitRun?.evaluation?.results, this.evaluation?.results];
+    return stores.flatMap((store) => store?.catalog() ?? []);
+  }
+
   // --- who takes part ---
 
-  get callbacks(): readonly Callback[] {
-    return this.activeCallbacks ?? this.givenCallbacks;
-  }
-
-  get checkpointCallback(): ModelCheckpoint | null {
-    return this.checkpointCallbacks[0] ?? null;
-  }
-
-  get checkpointCallbacks(): readonly ModelCheckpoint[] {
-    return this.callbacks.filter((callback): callback is ModelCheckpoint => callback instanceof ModelCheckpoint);
-  }
-
-  get earlyStoppingCallback(): EarlyStopping | null {
-    return this.earlyStoppingCallbacks[0] ?? null;
-  }
-
-  get earlyStoppingCallbacks(): readonly EarlyStopping[] {
-    return this.callbacks.filter((callback): callback is EarlyStopping => callback instanceof EarlyStopping);
-  }
-
-  get progressBarCallback(): ProgressBar | null {
-    return this.callbacks.find((callback): callback is ProgressBar => callback instanceof ProgressBar) ?? null;
-  }
-
-  get logger(): Logger | null {
-    return this.loggers[0] ?? null;
-  }
-
-  /** The first logger's folder, else `defaultRootDir`. */
-  get logDir(): string {
-    return this.logger?.logDir ?? this.logger?.saveDir ?? this.defaultRootDir;
-  }
-
-  get strategy(): Strategy {
-    return this.options.strategy;
+  /** The module as it runs: on one device, the module itself. */
+  get model(): LightningModule | null {
+    return this.lightningModule;
   }
 
   get lightningModule(): LightningModule | null {
@@ -231,58 +236,31 @@ export abstract class TrainerProperties {
     return this.fitRun?.schedulers.configs ?? [];
   }
 
-  // --- where it runs ---
-
-  get precision(): PrecisionName {
-    return this.options.precision;
+  /** The training data as it was given or returned: a loader, or a collection of them. Null before the first `fit`. */
+  get trainDataloader(): unknown {
+    return this.loaded.train ?? null;
   }
 
-  get globalRank(): number {
-    return this.strategy.globalRank;
+  get valDataloaders(): unknown {
+    return this.loaded.val ?? null;
   }
 
-  get localRank(): number {
-    return this.strategy.localRank;
+  get testDataloaders(): unknown {
+    return this.loaded.test ?? null;
   }
 
-  get nodeRank(): number {
-    return this.strategy.nodeRank;
+  get predictDataloaders(): unknown {
+    return this.loaded.predict ?? null;
   }
 
-  get worldSize(): number {
-    return this.strategy.worldSize;
+  /** Whether validation runs in `fit`: there is a step and data for it. */
+  get enableValidation(): boolean {
+    return this.fitRun?.validation != null;
   }
 
-  get isGlobalZero(): boolean {
-    return this.strategy.isGlobalZero;
-  }
-
-  // --- options ---
-
-  /** -1 for no limit. */
-  get maxEpochs(): number {
-    return orMinusOne(this.options.maxEpochs);
-  }
-
-  get minEpochs(): number {
-    return this.options.minEpochs;
-  }
-
-  /** -1 for no limit. */
-  get maxSteps(): number {
-    return orMinusOne(this.options.maxSteps);
-  }
-
-  get minSteps(): number {
-    return this.options.minSteps;
-  }
-
-  get fastDevRun(): number {
-    return this.options.fastDevRun;
-  }
-
-  get defaultRootDir(): string {
-    return this.options.defaultRootDir;
+  /** Batches between two validations in an epoch; `Infinity` for its end only. */
+  get valCheckBatch(): number {
+    return this.fitRun?.validation?.everyBatches ?? Number.POSITIVE_INFINITY;
   }
 
   /** Batches whose gradients are added up for one optimizer step. May be changed between epochs. */
@@ -291,6 +269,12 @@ export abstract class TrainerProperties {
   }
 
   set accumulateGradBatches(value: number) {
+    if (!(Number.isInteger(value) && value > 0)) {
+      throw new LightningError(
+        'OPTION_INVALID',
+        `accumulateGradBatches was set to ${describe(value)}. Use a whole number from 1 up.`,
+      );
+    }
     this.accumulation = value;
     if (this.fitRun !== null) this.fitRun.settings.accumulateGradBatches = value;
   }
@@ -306,8 +290,4 @@ export abstract class TrainerProperties {
 
 function totals(run: EvaluationRun | null): readonly number[] {
   return run?.cursors.map((cursor) => cursor.total) ?? [];
-}
-
-function orMinusOne(value: number): number {
-  return value === Number.POSITIVE_INFINITY ? -1 : value;
 }

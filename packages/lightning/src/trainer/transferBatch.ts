@@ -1,4 +1,6 @@
 import { warn } from '@lightning-ts/torch';
+import { LightningError } from '../errors.js';
+import { isPromise } from '../hooks/hookTable.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { Precision } from '../precision/precision.js';
@@ -36,11 +38,32 @@ export function batchTransfer(
   if (isPlain) return (batch) => strategy.batchToDevice(batch);
   return (batch, dataloaderIdx) => {
     let moved = precision.convertInput === undefined ? batch : precision.convertInput(batch);
-    if (before !== null) moved = before.onBeforeBatchTransfer!(moved, dataloaderIdx);
-    moved =
-      transfer === null
-        ? strategy.batchToDevice(moved)
-        : transfer.transferBatchToDevice!(moved, strategy.rootDevice, dataloaderIdx);
-    return after === null ? moved : after.onAfterBatchTransfer!(moved, dataloaderIdx);
+    if (before !== null) {
+      moved = before.onBeforeBatchTransfer!(moved, dataloaderIdx);
+      checkBatch(moved, before, 'onBeforeBatchTransfer');
+    }
+    if (transfer === null) moved = strategy.batchToDevice(moved);
+    else {
+      moved = transfer.transferBatchToDevice!(moved, strategy.rootDevice, dataloaderIdx);
+      checkBatch(moved, transfer, 'transferBatchToDevice');
+    }
+    if (after === null) return moved;
+    moved = after.onAfterBatchTransfer!(moved, dataloaderIdx);
+    checkBatch(moved, after, 'onAfterBatchTransfer');
+    return moved;
   };
+}
+
+/** @throws LightningError HOOK_RETURN for a hook that forgot to return the batch, HOOK_ASYNC for one that returned a promise */
+function checkBatch(batch: unknown, owner: object, hook: string): void {
+  if (batch !== undefined && !isPromise(batch)) return;
+  const name = `${owner.constructor.name}.${hook}`;
+  if (batch === undefined) {
+    throw new LightningError('HOOK_RETURN', `${name} returned nothing, but the batch goes on from there. Return it.`);
+  }
+  (batch as Promise<unknown>).catch(() => {});
+  throw new LightningError(
+    'HOOK_ASYNC',
+    `${name} returned a promise, but a batch is moved without waiting. Make it synchronous, and wait in the loader.`,
+  );
 }
