@@ -1,7 +1,8 @@
-import type { Tensor } from '@lightning-ts/torch';
+import { type Tensor, warn } from '@lightning-ts/torch';
 import type { Optimizer } from '@lightning-ts/torch/optim';
 import type { HookResult, Stage, StepOutputs } from '../hooks/trainerHooks.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
+import type { LogDictOptions, LoggedValue, LogOptions } from '../module/log.js';
 import type { CheckpointData } from '../trainer/checkpointData.js';
 import type { Trainer } from '../trainer/trainer.js';
 
@@ -20,6 +21,24 @@ export abstract class Callback {
 
   /** True for callbacks that watch a metric: their `onTrainEpochEnd` runs after the module's, so they see what it logs. */
   readonly monitorsMetrics: boolean = false;
+
+  /** True for callbacks that store predictions themselves: `predict` then returns none unless it is told to. */
+  readonly writesPredictions: boolean = false;
+
+  /** Where `log` goes; set by the Trainer while a run is on. */
+  logTo: ((name: string, value: LoggedValue, options?: LogOptions) => void) | null = null;
+
+  /** Records a value as the module's `log` does, by the rules of the hook that is running. */
+  log(name: string, value: LoggedValue, options?: LogOptions): void {
+    if (this.logTo !== null) this.logTo(name, value, options);
+    else
+      warn('LOG_NOT_ATTACHED', `${this.constructor.name}.log was called outside of a run, so the value goes nowhere.`);
+  }
+
+  /** Records several values with the same options. */
+  logDict(values: Readonly<Record<string, LoggedValue>>, options?: LogDictOptions): void {
+    for (const [name, value] of Object.entries(values)) this.log(name, value, options);
+  }
 
   /** What a checkpoint keeps of this callback, under Python's names. Empty: nothing is kept. */
   stateDict(): Record<string, unknown> {

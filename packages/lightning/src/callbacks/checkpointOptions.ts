@@ -1,6 +1,7 @@
 import { LightningError } from '../errors.js';
+import { OptionReader } from '../optionReader.js';
 import { type Duration, parseDuration } from './duration.js';
-import { checkMode, type MonitorMode } from './monitoredMetric.js';
+import type { MonitorMode } from './monitoredMetric.js';
 
 export interface ModelCheckpointOptions {
   /** Where files go. Default: `<logger's saveDir>/<name>/<version>/checkpoints`, without a logger `<defaultRootDir>/checkpoints`. */
@@ -61,18 +62,13 @@ export interface ResolvedCheckpointOptions {
 /**
  * Fills in the defaults and checks every option.
  *
- * @throws LightningError OPTION_INVALID for a value out of range, OPTION_CONFLICT for options that exclude each other
+ * @throws LightningError OPTION_INVALID for a value out of range, OPTION_CONFLICT for options that exclude each other,
+ *   OPTION_UNKNOWN
  */
 export function resolveCheckpointOptions(options: ModelCheckpointOptions): ResolvedCheckpointOptions {
-  const mode = options.mode ?? 'min';
-  checkMode(mode, 'ModelCheckpoint');
-  const saveTopK = options.saveTopK ?? 1;
-  checkCount('saveTopK', saveTopK, -1);
-  for (const name of ['everyNTrainSteps', 'everyNEpochs'] as const) {
-    const value = options[name];
-    if (value !== undefined && value !== null) checkCount(name, value, 0);
-  }
-  const monitor = options.monitor ?? null;
+  const reader = new OptionReader<ModelCheckpointOptions>('ModelCheckpoint', options);
+  const monitor = reader.text('monitor', null);
+  const saveTopK = reader.integer('saveTopK', 1, -1);
   if (monitor === null && saveTopK > 1) {
     throw new LightningError(
       'OPTION_CONFLICT',
@@ -80,38 +76,36 @@ export function resolveCheckpointOptions(options: ModelCheckpointOptions): Resol
         'saveTopK -1 (all), 0 (none) or 1 (the newest).',
     );
   }
-  const saveLast = options.saveLast ?? false;
-  if (saveLast !== true && saveLast !== false && saveLast !== 'link') {
-    throw new LightningError(
-      'OPTION_INVALID',
-      `ModelCheckpoint: saveLast is ${String(saveLast)}. Use true, false or 'link'.`,
-    );
-  }
-  return {
-    dirpath: options.dirpath ?? null,
-    filename: options.filename ?? '{epoch}-{step}',
+  const resolved = {
+    dirpath: reader.text('dirpath', null),
+    filename: reader.text('filename', null) ?? '{epoch}-{step}',
     monitor,
-    verbose: options.verbose ?? false,
-    saveLast,
+    verbose: reader.boolean('verbose', false),
+    saveLast: reader.choice('saveLast', [true, false, 'link'], null) ?? false,
     saveTopK,
-    saveOnException: options.saveOnException ?? false,
-    saveWeightsOnly: options.saveWeightsOnly ?? false,
-    mode,
-    autoInsertMetricName: options.autoInsertMetricName ?? true,
-    ...resolveIntervals(options),
-    saveOnTrainEpochEnd: options.saveOnTrainEpochEnd ?? null,
-    enableVersionCounter: options.enableVersionCounter ?? true,
-    finalSave: options.finalSave ?? true,
+    saveOnException: reader.boolean('saveOnException', false),
+    saveWeightsOnly: reader.boolean('saveWeightsOnly', false),
+    mode: reader.choice('mode', ['min', 'max'], 'min'),
+    autoInsertMetricName: reader.boolean('autoInsertMetricName', true),
+    ...resolveIntervals(reader),
+    saveOnTrainEpochEnd: reader.boolean('saveOnTrainEpochEnd', null),
+    enableVersionCounter: reader.boolean('enableVersionCounter', true),
+    finalSave: reader.boolean('finalSave', true),
   };
+  reader.done();
+  return resolved;
 }
 
 function resolveIntervals(
-  options: ModelCheckpointOptions,
+  reader: OptionReader<ModelCheckpointOptions>,
 ): Pick<ResolvedCheckpointOptions, 'everyNTrainSteps' | 'trainTimeInterval' | 'everyNEpochs'> {
-  const { everyNTrainSteps, everyNEpochs, trainTimeInterval } = options;
-  const steps = everyNTrainSteps ?? 0;
-  const time = trainTimeInterval ? parseDuration(trainTimeInterval, 'ModelCheckpoint: trainTimeInterval') : null;
-  const epochs = everyNEpochs ?? (steps > 0 || time !== null ? 0 : everyNTrainSteps === 0 ? 0 : 1);
+  const givenSteps = reader.integer('everyNTrainSteps', null, 0);
+  const givenEpochs = reader.integer('everyNEpochs', null, 0);
+  const interval = reader.value('trainTimeInterval') ?? null;
+  const time = interval === null ? null : parseDuration(interval, 'ModelCheckpoint: trainTimeInterval');
+  const steps = givenSteps ?? 0;
+  // Steps that are turned off by a 0 leave nothing else on.
+  const epochs = givenEpochs ?? (steps > 0 || time !== null || givenSteps === 0 ? 0 : 1);
   const set = [
     steps > 0 ? 'everyNTrainSteps' : '',
     time !== null ? 'trainTimeInterval' : '',
@@ -124,12 +118,4 @@ function resolveIntervals(
     );
   }
   return { everyNTrainSteps: steps, trainTimeInterval: time, everyNEpochs: epochs };
-}
-
-function checkCount(name: string, value: number, minimum: number): void {
-  if (Number.isInteger(value) && value >= minimum) return;
-  throw new LightningError(
-    'OPTION_INVALID',
-    `ModelCheckpoint: ${name} is ${String(value)}. Use a whole number from ${minimum} up.`,
-  );
 }

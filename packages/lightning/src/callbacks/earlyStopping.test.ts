@@ -98,6 +98,23 @@ describe('EarlyStopping', () => {
     expect(trainer.currentEpoch).toBe(6);
   });
 
+  it('judges a second run by its own values', async () => {
+    const callback = new EarlyStopping({ monitor: 'val_loss', patience: 2 });
+    const options = {
+      maxEpochs: 10,
+      logger: false,
+      enableCheckpointing: false,
+      enableProgressBar: false,
+      enableModelSummary: false,
+    };
+    const data = { trainDataloaders: batches(2), valDataloaders: batches(1) };
+    await new Trainer({ ...options, callbacks: callback }).fit(new LossModel([0.1, 0.2, 0.3]), data);
+    expect(callback.stoppingReason).toBe(StoppingReason.PATIENCE_EXHAUSTED);
+    const worse = new LossModel([5, 4, 3, 3, 3]);
+    await new Trainer({ ...options, callbacks: callback }).fit(worse, data);
+    expect([worse.validations, callback.bestScore]).toEqual([5, 3]);
+  });
+
   it('fails at the end when the metric never came, unless told not to', async () => {
     const code = await fit({ monitor: 'val_los' }, [1], { maxEpochs: 2 }).catch((error: LightningError) => error.code);
     expect(code).toBe('MONITOR_MISSING');
@@ -133,10 +150,16 @@ describe('EarlyStopping', () => {
     expect(resumed.module.validations).toBe(3);
   });
 
-  it.each([[{ monitor: '' }], [{ mode: 'best' }], [{ patience: -1 }], [{ patience: 1.5 }], [{ minDelta: Number.NaN }]])(
-    'refuses %j when it is made',
-    (options) => {
-      expect(() => new EarlyStopping({ monitor: 'val_loss', ...(options as object) })).toThrow(/OPTION_INVALID/);
-    },
-  );
+  it.each([
+    [{ monitor: '' }],
+    [{ mode: 'best' }],
+    [{ patience: -1 }],
+    [{ patience: 1.5 }],
+    [{ minDelta: Number.NaN }],
+    [{ strict: 'no' }],
+    [{ stoppingThreshold: '1' }],
+    [{ checkFinite: 0 }],
+  ])('refuses %j when it is made', (options) => {
+    expect(() => new EarlyStopping({ monitor: 'val_loss', ...(options as object) })).toThrow(/OPTION_INVALID/);
+  });
 });

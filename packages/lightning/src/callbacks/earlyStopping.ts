@@ -1,9 +1,11 @@
 import { Tensor, tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
+import { OptionReader } from '../optionReader.js';
 import { stateKeyWith } from '../pythonText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
-import { checkMode, isBetter, loggedNamesLike, type MonitorMode, worstValue } from './monitoredMetric.js';
+import { isBetter, loggedNamesLike, type MonitorMode, worstValue } from './monitoredMetric.js';
 
 export interface EarlyStoppingOptions {
   /** The logged metric to watch. */
@@ -65,42 +67,35 @@ export class EarlyStopping extends Callback {
   stoppingReason: StoppingReason = StoppingReason.NOT_STOPPED;
   stoppingReasonMessage: string | null = null;
 
-  private readonly options: EarlyStoppingOptions;
+  private readonly options: Required<Omit<EarlyStoppingOptions, 'monitor' | 'mode' | 'minDelta' | 'patience'>>;
   private trainer: Trainer | null = null;
   private checkedMetric: Tensor | null = null;
   /** Whether the metric that a checkpoint brought along was checked before it was saved. */
   private resumesChecked = false;
+  /** Whether a checkpoint was saved after this callback had decided to stop. */
+  private resumesStopped = false;
   private sawMetric = false;
 
-  /** @throws LightningError OPTION_INVALID */
+  /** @throws LightningError OPTION_INVALID, OPTION_UNKNOWN */
   constructor(options: EarlyStoppingOptions) {
     super();
-    const { monitor, minDelta = 0, patience = 3, mode = 'min' } = options;
-    if (typeof monitor !== 'string' || monitor === '') {
-      throw new LightningError(
-        'OPTION_INVALID',
-        "EarlyStopping: monitor is missing. Name a logged metric: { monitor: 'val_loss' }.",
-      );
-    }
-    checkMode(mode, 'EarlyStopping');
-    if (!Number.isInteger(patience) || patience < 0) {
-      throw new LightningError(
-        'OPTION_INVALID',
-        `EarlyStopping: patience is ${String(patience)}. Use a whole number from 0 up.`,
-      );
-    }
-    if (!Number.isFinite(minDelta)) {
-      throw new LightningError(
-        'OPTION_INVALID',
-        `EarlyStopping: minDelta is ${String(minDelta)}. Use a finite number.`,
-      );
-    }
-    this.options = options;
-    this.monitor = monitor;
-    this.minDelta = Math.abs(minDelta);
-    this.patience = patience;
-    this.mode = mode;
-    this.bestScore = worstValue(mode);
+    const reader = new OptionReader<EarlyStoppingOptions>(this.constructor.name, options);
+    this.monitor = reader.text('monitor', '');
+    if (this.monitor === '') throw reader.invalid('monitor', "the name of a logged metric: { monitor: 'val_loss' }");
+    this.mode = reader.choice('mode', ['min', 'max'], 'min');
+    this.minDelta = Math.abs(reader.number('minDelta', 0));
+    this.patience = reader.integer('patience', 3, 0);
+    this.options = {
+      verbose: reader.boolean('verbose', false),
+      strict: reader.boolean('strict', true),
+      checkFinite: reader.boolean('checkFinite', true),
+      stoppingThreshold: reader.number('stoppingThreshold', null),
+      divergenceThreshold: reader.number('divergenceThreshold', null),
+      checkOnTrainEpochEnd: reader.boolean('checkOnTrainEpochEnd', null),
+      logRankZeroOnly: reader.boolean('logRankZeroOnly', false),
+    };
+    reader.done();
+    this.bestScore = worstValue(this.mode);
   }
 
   override get stateKey(): string {
@@ -109,11 +104,26 @@ export class EarlyStopping extends Callback {
 
   override readonly monitorsMetrics = true;
 
+  override setup(_trainer: Trainer, _module: AnyLightningModule, stage: string): void {
+    if (stage !== 'fit') return;
+    this.resumesChecked = false;
+    this.resumesStopped = false;
+    // A run that starts anew is judged by its own values; one that is resumed gets them back right after this.
+    this.waitCount = 0;
+    this.stoppedEpoch = 0;
+    this.bestScore = worstValue(this.mode);
+    this.stoppingReason = StoppingReason.NOT_STOPPED;
+    this.stoppingReasonMessage = null;
+  }
+
   override onTrainStart(trainer: Trainer): void {
     this.trainer = trainer;
     this.sawMetric = false;
     this.checkedMetric = this.resumesChecked ? (trainer.callbackMetrics[this.monitor] ?? null) : null;
     this.resumesChecked = false;
+    // The run that was saved was about to end.
+    if (this.resumesStopped) trainer.shouldStop = true;
+    this.resumesStopped = false;
   }
 
   override onTrainEpochEnd(trainer: Trainer): void {
@@ -129,7 +139,7 @@ export class EarlyStopping extends Callback {
     const message =
       `EarlyStopping waited for '${this.monitor}' until the end of training, but it was never logged. ` +
       `${loggedNamesLike(this.monitor, Object.keys(trainer.callbackMetrics))} Log it, change monitor, or set strict to false.`;
-    if (this.options.strict ?? true) throw new LightningError('MONITOR_MISSING', message);
+    if (this.options.strict) throw new LightningError('MONITOR_MISSING', message);
     if (this.options.verbose) warn('MONITOR_MISSING', message);
   }
 
@@ -160,7 +170,7 @@ export class EarlyStopping extends Callback {
 
   /** What the value means; an improvement becomes the new best, anything else adds to the wait. */
   private judge(current: number): Verdict {
-    const { checkFinite = true, stoppingThreshold = null, divergenceThreshold = null } = this.options;
+    const { checkFinite, divergenceThreshold, stoppingThreshold } = this.options;
     const sign = this.mode === 'min' ? '<' : '>';
     if (checkFinite && !Number.isFinite(current)) {
       return {
@@ -227,7 +237,8 @@ export class EarlyStopping extends Callback {
       stopping_reason_message: this.stoppingReasonMessage,
       // Python's callback does not know this one, and leaves it alone.
       metric_is_checked:
-        this.checkedMetric !== null && this.trainer?.callbackMetrics[this.monitor] === this.checkedMetric,
+        this.resumesChecked ||
+        (this.checkedMetric !== null && this.trainer?.callbackMetrics[this.monitor] === this.checkedMetric),
     };
   }
 
@@ -236,9 +247,13 @@ export class EarlyStopping extends Callback {
     this.stoppedEpoch = Number(state.stopped_epoch);
     this.bestScore = Number(state.best_score instanceof Tensor ? state.best_score.item() : state.best_score);
     this.patience = Number(state.patience);
-    // Files of older versions have neither reason nor message, and Python's enum is an int.
-    this.stoppingReason = Number(state.stopping_reason ?? StoppingReason.NOT_STOPPED) as StoppingReason;
+    // Files of older versions have neither reason nor message, and Python's enum is an int or the name of one.
+    const reason = state.stopping_reason ?? StoppingReason.NOT_STOPPED;
+    this.stoppingReason = (
+      typeof reason === 'string' ? (StoppingReason[reason as keyof typeof StoppingReason] ?? 0) : Number(reason)
+    ) as StoppingReason;
     this.resumesChecked = state.metric_is_checked === true;
+    this.resumesStopped = this.stoppingReason !== StoppingReason.NOT_STOPPED;
     this.stoppingReasonMessage = (state.stopping_reason_message ?? null) as string | null;
   }
 }

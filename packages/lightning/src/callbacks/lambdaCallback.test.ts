@@ -27,8 +27,19 @@ describe('LambdaCallback', () => {
     expect(seen).toEqual(['Trainer LossModel', '0 1', '1 1', 'end']);
   });
 
+  it('takes the hooks for checkpoints too', () => {
+    const checkpoint: Record<string, unknown> = {};
+    const callback = new LambdaCallback({
+      onSaveCheckpoint: (_trainer, _module, saved) => void Object.assign(saved, { mine: 1 }),
+    });
+    callback.onSaveCheckpoint!(null as never, null as never, checkpoint as never);
+    expect(checkpoint).toEqual({ mine: 1 });
+  });
+
   it('refuses names that are no hooks, and values that are no functions', () => {
-    expect(() => new LambdaCallback({ onEpochEnd: () => {} } as never)).toThrow(/OPTION_UNKNOWN/);
+    expect(() => new LambdaCallback({ onTrainEpochsEnd: () => {} } as never)).toThrow(
+      /OPTION_UNKNOWN.*Did you mean 'onTrainEpochEnd'/,
+    );
     expect(() => new LambdaCallback({ onTrainEnd: 3 } as never)).toThrow(/HOOK_INVALID/);
   });
 });

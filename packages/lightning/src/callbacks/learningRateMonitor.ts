@@ -2,6 +2,7 @@ import { tensor } from '@lightning-ts/torch';
 import type { Optimizer, ParamGroup } from '@lightning-ts/torch/optim';
 import { LightningError } from '../errors.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
+import { OptionReader } from '../optionReader.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 
@@ -34,17 +35,17 @@ export class LearningRateMonitor extends Callback {
   private readonly options: Required<LearningRateMonitorOptions>;
   private watched: Watched[] = [];
 
-  /** @throws LightningError OPTION_INVALID */
+  /** @throws LightningError OPTION_INVALID, OPTION_UNKNOWN */
   constructor(options: LearningRateMonitorOptions = {}) {
     super();
-    const { loggingInterval = null, logMomentum = false, logWeightDecay = false, logKeyPrefix = null } = options;
-    if (loggingInterval !== null && loggingInterval !== 'step' && loggingInterval !== 'epoch') {
-      throw new LightningError(
-        'OPTION_INVALID',
-        `LearningRateMonitor: loggingInterval is '${String(loggingInterval)}'. Use 'step', 'epoch' or null.`,
-      );
-    }
-    this.options = { loggingInterval, logMomentum, logWeightDecay, logKeyPrefix };
+    const reader = new OptionReader<LearningRateMonitorOptions>(this.constructor.name, options);
+    this.options = {
+      loggingInterval: reader.choice('loggingInterval', ['step', 'epoch'], null),
+      logMomentum: reader.boolean('logMomentum', false),
+      logWeightDecay: reader.boolean('logWeightDecay', false),
+      logKeyPrefix: reader.text('logKeyPrefix', null),
+    };
+    reader.done();
   }
 
   override onTrainStart(trainer: Trainer): void {
@@ -60,15 +61,15 @@ export class LearningRateMonitor extends Callback {
 
   override onTrainBatchStart(trainer: Trainer, _module: AnyLightningModule): void | Promise<void> {
     if (this.options.loggingInterval === 'epoch' || !trainer.logsStepRow) return;
-    return this.log(trainer, 'step');
+    return this.logRates(trainer, 'step');
   }
 
   override onTrainEpochStart(trainer: Trainer): void | Promise<void> {
     if (this.options.loggingInterval === 'step') return;
-    return this.log(trainer, 'epoch');
+    return this.logRates(trainer, 'epoch');
   }
 
-  private log(trainer: Trainer, moment: 'step' | 'epoch'): void | Promise<void> {
+  private logRates(trainer: Trainer, moment: 'step' | 'epoch'): void | Promise<void> {
     const row: Record<string, number> = {};
     for (const { optimizer, names, interval } of this.watched) {
       if (this.options.loggingInterval === null && interval !== null && interval !== moment) continue;
@@ -104,7 +105,7 @@ function watchedOptimizers(trainer: Trainer, prefix: string): Watched[] {
   };
   for (const config of trainer.lrSchedulerConfigs) {
     const optimizer = config.scheduler.optimizer as Optimizer;
-    add(optimizer, config.name ?? `lr-${optimizer.constructor.name}`, config.interval);
+    add(optimizer, config.name ?? `lr-${optimizer.constructor.name}`, config.interval === 'epoch' ? 'epoch' : 'step');
   }
   for (const { optimizer } of trainer.optimizers) {
     if (!found.some((entry) => entry.optimizer === optimizer)) add(optimizer, `lr-${optimizer.constructor.name}`, null);

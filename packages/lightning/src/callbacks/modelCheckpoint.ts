@@ -7,7 +7,8 @@ import { stateKeyWith } from '../pythonText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 import { isInside, isNonEmptyDirectory, resolvePath } from './checkpointFiles.js';
-import { type CheckpointTemplate, parseCheckpointTemplate, unknownKey } from './checkpointName.js';
+import { CheckpointMonitor } from './checkpointMonitor.js';
+import { type CheckpointTemplate, parseCheckpointTemplate } from './checkpointName.js';
 import {
   type ModelCheckpointOptions,
   type ResolvedCheckpointOptions,
@@ -55,6 +56,7 @@ export class ModelCheckpoint extends Callback {
   private readonly template: CheckpointTemplate;
   private readonly style: PathStyle;
   private readonly saved: SavedCheckpoints;
+  private readonly metric: CheckpointMonitor;
 
   private trainer: Trainer | null = null;
   private epochInProgress = 0;
@@ -65,13 +67,6 @@ export class ModelCheckpoint extends Callback {
   private saveIsDeferred = false;
   /** What a checkpoint said about the waiting, until training goes on. */
   private resumed: Waiting | null = null;
-  private sawMetric = false;
-  private hasValidated = false;
-  /** Whatever an epoch logs has been logged once. */
-  private finishedCycle = false;
-  private usedMetric: Tensor | null = null;
-  private metricBeforeValidation: Tensor | null = null;
-  private metricComesFromValidation = true;
 
   /** @throws LightningError OPTION_INVALID, OPTION_CONFLICT, CHECKPOINT_TEMPLATE */
   constructor(options: ModelCheckpointOptions = {}) {
@@ -79,6 +74,7 @@ export class ModelCheckpoint extends Callback {
     const kind = this.constructor as typeof ModelCheckpoint;
     this.options = resolveCheckpointOptions(options);
     this.template = parseCheckpointTemplate(this.options.filename);
+    this.metric = new CheckpointMonitor(this.options.monitor, this.template);
     this.style = {
       joinChar: kind.CHECKPOINT_JOIN_CHAR,
       equalsChar: kind.CHECKPOINT_EQUALS_CHAR,
@@ -87,8 +83,8 @@ export class ModelCheckpoint extends Callback {
       autoInsertMetricName: this.options.autoInsertMetricName,
     };
     const lastTemplate = parseCheckpointTemplate(kind.CHECKPOINT_NAME_LAST);
-    this.saved = new SavedCheckpoints(this.options, this.template, this.style, lastTemplate, ({ loggers }) => {
-      for (const logger of loggers) logger.afterSaveCheckpoint(this);
+    this.saved = new SavedCheckpoints(this.options, this.template, this.style, lastTemplate, async ({ loggers }) => {
+      for (const logger of loggers) await logger.afterSaveCheckpoint(this);
     });
   }
 
@@ -107,6 +103,11 @@ export class ModelCheckpoint extends Callback {
 
   get saveTopK(): number {
     return this.options.saveTopK;
+  }
+
+  /** Whether its files lack what training needs to go on. */
+  get savesWeightsOnly(): boolean {
+    return this.options.saveWeightsOnly;
   }
 
   get saveLast(): boolean | 'link' {
@@ -162,25 +163,25 @@ export class ModelCheckpoint extends Callback {
     this.trainer = trainer;
     const directory = await resolvePath(this.options.dirpath ?? defaultDirectory(trainer));
     this.saved.directory = directory;
-    if (stage !== 'fit' || this.options.saveTopK === 0 || !trainer.isGlobalZero) return;
+    if (stage !== 'fit') return;
+    this.resumed = null;
+    if (this.options.saveTopK === 0 || trainer.fastDevRun > 0 || !trainer.isGlobalZero) return;
     const continues = trainer.ckptPath !== null && isInside(await resolvePath(trainer.ckptPath), directory);
     if (!continues && (await isNonEmptyDirectory(directory))) {
       warn('CHECKPOINT_DIRECTORY_NOT_EMPTY', `Checkpoint directory ${directory} exists and is not empty.`);
     }
   }
 
-  override onTrainStart(trainer: Trainer): void {
+  override async onTrainStart(trainer: Trainer): Promise<void> {
     this.lastIntervalStart = performance.now();
     this.epochInProgress = trainer.currentEpoch;
-    this.sawMetric = false;
-    this.hasValidated = false;
-    this.finishedCycle = false;
     const { resumed } = this;
     this.resumed = null;
     this.saveIsDeferred = resumed?.saveIsDeferred ?? false;
     this.lastOfferedStep = resumed?.lastOfferedStep ?? 0;
     if (resumed === null) this.saved.lastStep = 0;
-    this.usedMetric = resumed?.metricIsUsed ? this.monitoredTensor(trainer) : null;
+    else await this.saved.finishInterrupted(trainer);
+    this.metric.begin(trainer, resumed?.metricIsUsed ?? false);
   }
 
   override onTrainEpochStart(trainer: Trainer): void {
@@ -197,10 +198,12 @@ export class ModelCheckpoint extends Callback {
     const { everyNTrainSteps, trainTimeInterval } = this.options;
     const { globalStep } = trainer;
     const stepIsDue = everyNTrainSteps >= 1 && globalStep > 0 && globalStep % everyNTrainSteps === 0;
-    const timeIsDue = trainTimeInterval !== null && performance.now() - this.lastIntervalStart >= trainTimeInterval;
+    const timeIsDue =
+      trainTimeInterval !== null &&
+      trainer.strategy.broadcast(performance.now() - this.lastIntervalStart >= trainTimeInterval);
     if (!(stepIsDue || timeIsDue) || this.isSkipped(trainer)) return;
     if (timeIsDue) this.lastIntervalStart = performance.now();
-    if (this.options.monitor !== null && this.metricComesFromValidation && trainer.validationIsDue(batchIdx)) {
+    if (this.options.monitor !== null && this.metric.comesFromValidation && trainer.validationIsDue(batchIdx)) {
       this.saveIsDeferred = true;
       return;
     }
@@ -208,25 +211,22 @@ export class ModelCheckpoint extends Callback {
   }
 
   override onValidationStart(trainer: Trainer): void {
-    this.metricBeforeValidation = this.monitoredTensor(trainer);
+    this.metric.validationBegins(trainer);
   }
 
   override async onValidationEnd(trainer: Trainer): Promise<void> {
     if (trainer.sanityChecking || trainer.state.fn !== 'fit') return;
-    const metric = this.monitoredTensor(trainer);
-    this.metricComesFromValidation = metric === null || metric !== this.metricBeforeValidation;
-    this.hasValidated = true;
-    this.finishedCycle = true;
+    this.metric.validationEnds(trainer);
     if (this.isSkipped(trainer)) return;
     if (this.saveIsDeferred) await this.offer(trainer);
     else if (!this.savesOnTrainEpochEnd(trainer)) await this.offerAfterEpoch(trainer);
   }
 
   override async onTrainEpochEnd(trainer: Trainer): Promise<void> {
-    if (trainer.numValBatches.every((count) => count === 0)) this.finishedCycle = true;
+    this.metric.epochEnds(trainer);
     if (this.isSkipped(trainer)) return;
     if (this.savesOnTrainEpochEnd(trainer)) await this.offerAfterEpoch(trainer);
-    else if (this.saveIsDeferred && !this.awaitsNewMetric(trainer)) await this.offer(trainer);
+    else if (this.saveIsDeferred && !this.metric.awaitsNew(trainer)) await this.offer(trainer);
   }
 
   override async onException(trainer: Trainer, _module: AnyLightningModule, _error: unknown): Promise<void> {
@@ -236,7 +236,7 @@ export class ModelCheckpoint extends Callback {
   override async onTrainEnd(trainer: Trainer): Promise<void> {
     if (this.isSkipped(trainer) || trainer.globalStep === 0) return;
     const { monitor, saveTopK } = this.options;
-    const isMissing = monitor !== null && !this.sawMetric && this.monitoredTensor(trainer) === null;
+    const isMissing = monitor !== null && !this.metric.wasSeen && this.metric.valueIn(trainer) === null;
     if (isMissing && saveTopK !== 0 && !trainer.interrupted) await this.failWithoutMetric(trainer, monitor);
     if (this.wantsFinalSave(trainer)) await this.offer(trainer);
     else await this.saved.withLast(this.moment(trainer));
@@ -267,7 +267,7 @@ export class ModelCheckpoint extends Callback {
   private wantsFinalSave(trainer: Trainer): boolean {
     const { everyNEpochs, everyNTrainSteps, finalSave, trainTimeInterval } = this.options;
     const hasInterval = everyNEpochs > 0 || everyNTrainSteps > 0 || trainTimeInterval !== null;
-    return finalSave && hasInterval && this.lastOfferedStep !== trainer.globalStep && !this.awaitsNewMetric(trainer);
+    return finalSave && hasInterval && this.lastOfferedStep !== trainer.globalStep && !this.metric.awaitsNew(trainer);
   }
 
   private moment(trainer: Trainer): SaveMoment {
@@ -292,55 +292,23 @@ export class ModelCheckpoint extends Callback {
     else await this.saved.withLast(this.moment(trainer));
   }
 
-  private monitoredTensor(trainer: Trainer): Tensor | null {
-    const { monitor } = this.options;
-    return monitor === null ? null : (trainer.callbackMetrics[monitor] ?? null);
-  }
-
-  /** Whether the monitored metric is not there, or is the one that the last save used. */
-  private awaitsNewMetric(trainer: Trainer): boolean {
-    if (this.options.monitor === null) return false;
-    const metric = this.monitoredTensor(trainer);
-    return metric === null || metric === this.usedMetric;
-  }
-
   /** Saves if the current state is among the best, unless its metric or name has to be waited for; renews `last.ckpt`. */
   private async offer(trainer: Trainer): Promise<void> {
     const moment = this.moment(trainer);
     const isNew = this.options.saveTopK !== 0 && this.lastOfferedStep !== trainer.globalStep;
-    this.saveIsDeferred = isNew && this.mustWait(trainer);
+    this.saveIsDeferred = isNew && this.metric.mustWait(trainer);
     if (!isNew || this.saveIsDeferred) {
       await this.saved.withLast(moment);
       return;
     }
     this.lastOfferedStep = trainer.globalStep;
-    const metric = this.monitoredTensor(trainer);
-    this.usedMetric = metric;
+    const metric = this.metric.use(trainer);
     if (metric === null) {
       await this.saved.withLast(moment, () => this.saved.saveNewest(moment));
       return;
     }
-    this.sawMetric = true;
     const score = Number(metric.item());
     await this.saved.withLast(moment, () => this.saved.saveIfAmongBest(moment, score));
-  }
-
-  private mustWait(trainer: Trainer): boolean {
-    const { monitor } = this.options;
-    const known = Object.keys(trainer.callbackMetrics);
-    if (this.awaitsNewMetric(trainer)) {
-      if (this.hasValidated && monitor !== null && this.monitoredTensor(trainer) === null) {
-        warn(
-          'MONITOR_WAITING',
-          `ModelCheckpoint waits for '${monitor}', which validation did not log. ${loggedNamesLike(monitor, known)}`,
-        );
-      }
-      return true;
-    }
-    const missing = this.template.keys.find((key) => key !== 'epoch' && key !== 'step' && !known.includes(key));
-    if (missing === undefined) return false;
-    if (this.finishedCycle) throw unknownKey(this.template, missing, ['epoch', 'step', ...known]);
-    return true;
   }
 
   // ----------------------------------------------------------------------------------------------------------- names
@@ -384,12 +352,17 @@ export class ModelCheckpoint extends Callback {
   // ----------------------------------------------------------------------------------------------------------- state
 
   override stateDict(): Record<string, unknown> {
-    const metric = this.trainer === null ? null : this.monitoredTensor(this.trainer);
+    // What a checkpoint brought counts until training goes on.
+    const waiting = this.resumed ?? {
+      saveIsDeferred: this.saveIsDeferred,
+      lastOfferedStep: this.lastOfferedStep,
+      metricIsUsed: this.trainer !== null && this.metric.isUsedIn(this.trainer),
+    };
     return {
       ...this.saved.stateDict(),
-      save_is_deferred: this.saveIsDeferred,
-      last_offered_step: this.lastOfferedStep,
-      metric_is_used: metric !== null && metric === this.usedMetric,
+      save_is_deferred: waiting.saveIsDeferred,
+      last_offered_step: waiting.lastOfferedStep,
+      metric_is_used: waiting.metricIsUsed,
     };
   }
 

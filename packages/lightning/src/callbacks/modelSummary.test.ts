@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { batches, LossModel } from '../../test/lossModel.js';
 import { Trainer } from '../trainer/trainer.js';
 import { ModelSummary } from './modelSummary.js';
+import { RichModelSummary } from './richModelSummary.js';
 
 async function printed(callback: ModelSummary, options: object = {}): Promise<string> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {});
@@ -29,6 +30,12 @@ describe('ModelSummary', () => {
     expect(text).toContain('0.000     Total estimated model params size (MB)');
   });
 
+  it('is drawn with lines and colours by the rich one, in the width of its terminal', async () => {
+    const text = await printed(new RichModelSummary({ stream: { write: () => true, columns: 60 } }));
+    expect(text).toContain('│ 0 │ layer │ Linear │      3 │ train │');
+    expect(text).toContain('Trainable params: 3');
+  });
+
   it('prints nothing with maxDepth 0', async () => {
     expect(await printed(new ModelSummary({ maxDepth: 0 }))).not.toContain('Params');
   });
@@ -36,5 +43,7 @@ describe('ModelSummary', () => {
   it('refuses bad depths', () => {
     expect(() => new ModelSummary({ maxDepth: -2 })).toThrow(/OPTION_INVALID/);
     expect(() => new ModelSummary({ maxDepth: 0.5 })).toThrow(/OPTION_INVALID/);
+    expect(() => new ModelSummary({ time: 'yes' as never })).toThrow(/OPTION_INVALID/);
+    expect(() => new RichModelSummary({ maxdepth: 1 } as never)).toThrow(/OPTION_UNKNOWN: RichModelSummary.*maxDepth/);
   });
 });

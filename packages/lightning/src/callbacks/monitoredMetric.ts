@@ -1,17 +1,7 @@
-import { LightningError } from '../errors.js';
 import { editDistance } from '../nearestNames.js';
 
 /** Whether a smaller (`min`) or a larger (`max`) value of the monitored metric is better. */
 export type MonitorMode = 'min' | 'max';
-
-/** @throws LightningError OPTION_INVALID unless `mode` is `min` or `max` */
-export function checkMode(mode: string, owner: string): asserts mode is MonitorMode {
-  if (mode === 'min' || mode === 'max') return;
-  throw new LightningError(
-    'OPTION_INVALID',
-    `${owner}: mode is '${mode}'. Use 'min' when a smaller value is better and 'max' when a larger one is.`,
-  );
-}
 
 /** Whether `a` is strictly better than `b`; false when either is NaN. */
 export function isBetter(a: number, b: number, mode: MonitorMode): boolean {

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
-import { removeCheckpoint, resolvePath } from './checkpointFiles.js';
+import { resolvePath } from './checkpointFiles.js';
 
 /** Saves a checkpoint when a run fails or is interrupted, so that it can go on from there; a run that ends well removes it. */
 export class OnExceptionCheckpoint extends Callback {
@@ -14,14 +15,20 @@ export class OnExceptionCheckpoint extends Callback {
   /**
    * @param dirpath folder of the file
    * @param filename without extension, default `on_exception`
-   * @throws LightningError OPTION_INVALID for an empty file name
+   * @throws LightningError OPTION_INVALID for an empty folder or file name
    */
   constructor(dirpath: string, filename = 'on_exception') {
     super();
-    if (filename === '') {
+    if (typeof dirpath !== 'string' || dirpath === '') {
       throw new LightningError(
         'OPTION_INVALID',
-        'OnExceptionCheckpoint: filename is empty. Leave it out for on_exception.ckpt.',
+        `OnExceptionCheckpoint: dirpath is ${describe(dirpath)}. Give the path of a folder.`,
+      );
+    }
+    if (typeof filename !== 'string' || filename === '') {
+      throw new LightningError(
+        'OPTION_INVALID',
+        `OnExceptionCheckpoint: filename is ${describe(filename)}. Give a name, or leave it out for on_exception.ckpt.`,
       );
     }
     this.dirpath = dirpath;
@@ -44,6 +51,6 @@ export class OnExceptionCheckpoint extends Callback {
 
   override async teardown(trainer: Trainer, _module: AnyLightningModule, stage: string): Promise<void> {
     if (!this.hasFailed && stage === 'fit' && trainer.isGlobalZero)
-      await removeCheckpoint(await resolvePath(this.ckptPath));
+      await trainer.checkpointIo.removeCheckpoint(await resolvePath(this.ckptPath));
   }
 }

@@ -7,6 +7,8 @@ import { Trainer } from '../trainer/trainer.js';
 import type { Callback } from './callback.js';
 import { LambdaCallback } from './lambdaCallback.js';
 import { ProgressBar, type ProgressBarOptions } from './progressBar.js';
+import { RichProgressBar } from './richProgressBar.js';
+import { TQDMProgressBar } from './tqdmProgressBar.js';
 
 class Pipe {
   text = '';
@@ -242,7 +244,76 @@ describe('what the bar shows', () => {
     expect(timeless(pipe.text)).toHaveLength(2);
   });
 
+  it('can look like tqdm, drawn after every n batches', async () => {
+    const screen = new Screen(100);
+    const frames: string[] = [];
+    const watch = new LambdaCallback({
+      onTrainBatchEnd: async (_trainer, _module, _outputs, _batch, batchIdx) => {
+        await new Promise((resolve) => setTimeout(resolve, 110));
+        frames.push(`${batchIdx} ${/ \d\/4/.exec(screen.text)?.[0] ?? '-'}`);
+      },
+    });
+    const bar = new TQDMProgressBar({ stream: screen, refreshRate: 2, leave: true });
+    await trainerWith(bar, [watch], { maxEpochs: 1, numSanityValSteps: 0 }).fit(new Shown(), {
+      trainDataloaders: batches(4),
+    });
+    // A callback that watches metrics comes after the others.
+    expect(frames).toEqual(['0  0/4', '1  0/4', '2  2/4', '3  2/4']);
+    expect(screen.text.replace(/^Training on .*\n/, '')).toMatch(
+      /^Epoch 0: 100%\|█+\| 4\/4 \[00:00<00:00, +[\d.]+it\/s, loss=0\.500\]\n$/,
+    );
+  });
+
+  it('numbers the loaders as tqdm does, and leaves rate and redraws to the environment', async () => {
+    vi.stubEnv('TQDM_MINITERS', '3');
+    const pipe = new Pipe();
+    await trainerWith(new TQDMProgressBar({ stream: pipe, plainInterval: 0 }), [], { maxEpochs: 1 }).fit(
+      new Shown(),
+      data(),
+    );
+    expect(pipe.text).toContain('Sanity Checking DataLoader 0: 100%|##########| 2/2');
+    expect(pipe.text).not.toContain('1/3');
+    expect(pipe.text).toContain('Epoch 0: 100%|##########| 3/3');
+  });
+
+  it("can have colours of one's own", async () => {
+    vi.stubEnv('FORCE_COLOR', '1');
+    const screen = new Screen(100);
+    let text = '';
+    const stream = Object.assign(Object.create(screen) as Screen, {
+      write: (chunk: string) => {
+        text += chunk;
+        return screen.write(chunk);
+      },
+    });
+    const bar = new RichProgressBar({ stream, theme: { progressBarFinished: 'green1', metrics: 'bold' } });
+    await trainerWith(bar, [], { maxEpochs: 1 }).fit(new Shown(), data());
+    expect(text).toContain('\u001b[38;5;46m━');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is looked for
+    expect(text).toMatch(/\u001b\[1m(loss: 0\.500 val_acc: 1\.000|val_acc: 1\.000 loss: 0\.500)\u001b\[0m/);
+  });
+
+  it('can show something else: getMetrics and the descriptions may be overridden', async () => {
+    class Own extends ProgressBar {
+      override getMetrics(): Record<string, number | string> {
+        return { mine: 7 };
+      }
+      protected override get trainDescription(): string {
+        return 'Round';
+      }
+    }
+    const pipe = new Pipe();
+    await trainerWith(new Own({ stream: pipe }), [], { maxEpochs: 1 }).fit(new Shown(), data());
+    expect(timeless(pipe.text)).toEqual(['Round 0/0  3/3  mine: 7.000']);
+  });
+
   it('refuses bad options', () => {
+    expect(() => new ProgressBar({ leave: 1 as never })).toThrow(/OPTION_INVALID/);
+    expect(() => new ProgressBar({ stream: {} as never })).toThrow(/OPTION_INVALID/);
+    expect(() => new ProgressBar({ refresh_rate: 1 } as never)).toThrow(/OPTION_UNKNOWN.*refreshRate/);
+    expect(() => new TQDMProgressBar({ processPosition: -1 })).toThrow(/OPTION_INVALID/);
+    expect(() => new TQDMProgressBar({ refreshRate: 0.5 })).toThrow(/OPTION_INVALID/);
+    expect(() => new RichProgressBar({ theme: { time: 'gry82' } })).toThrow(/OPTION_INVALID/);
     expect(() => new ProgressBar({ refreshRate: -1 })).toThrow(/OPTION_INVALID/);
     expect(() => new ProgressBar({ plainInterval: Number.NaN })).toThrow(/OPTION_INVALID/);
   });

@@ -1,12 +1,10 @@
-import { format } from 'node:util';
 import { warn } from '@lightning-ts/torch';
-import { LightningError } from '../errors.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
-import { LiveRegion } from '../terminal/liveRegion.js';
-import { formatMetric } from '../terminal/numberText.js';
-import { type BarView, defaultLayout, type ProgressLayout } from '../terminal/progressLayout.js';
-import { RateMeter } from '../terminal/rateMeter.js';
-import { createStyle, type Style, supportsColor, supportsRedraw, type TerminalStream } from '../terminal/style.js';
+import { OptionReader } from '../optionReader.js';
+import { Bar, BarScreen } from '../terminal/barScreen.js';
+import type { ProgressLayout } from '../terminal/progressLayout.js';
+import { defaultLayout } from '../terminal/richLayout.js';
+import type { TerminalStream } from '../terminal/style.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
 
@@ -21,17 +19,6 @@ export interface ProgressBarOptions {
   readonly stream?: TerminalStream;
 }
 
-/** One bar: what it counts and since when. */
-interface Bar {
-  label: string;
-  done: number;
-  total: number;
-  meter: RateMeter;
-}
-
-/** Epochs that finish faster than this after one another (in ms) share a line, so that tiny ones do not flood the output. */
-const shortestLineInterval = 100;
-
 /**
  * Shows how far a run is: a bar that is redrawn in place on a terminal, a readable line now and then where the output is
  * recorded (a pipe, a file, CI).
@@ -40,41 +27,27 @@ const shortestLineInterval = 100;
  * second bar below the first, which goes when they are done. What anybody prints meanwhile appears above the bars.
  */
 export class ProgressBar extends Callback {
-  private readonly stream: TerminalStream;
-  private readonly style: Style;
-  private readonly region: LiveRegion;
-  private readonly isLive: boolean;
+  /** How bars look; subclasses bring their own. */
+  protected readonly layout: ProgressLayout = defaultLayout();
+  private readonly screen: BarScreen;
   private readonly leave: boolean;
-  /** Milliseconds between two drawings. */
-  private readonly interval: number;
   private isEnabled: boolean;
-
   private main: Bar | null = null;
   private nested: Bar | null = null;
-  private nextDraw = 0;
-  private lastLine = Number.NEGATIVE_INFINITY;
-  /** The last epoch's lines, when it came too soon after the one before. */
-  private heldLines: string[] = [];
 
-  /** How bars look; subclasses bring their own. */
-  protected readonly layout: ProgressLayout = defaultLayout;
-
-  /** @throws LightningError OPTION_INVALID */
+  /** @throws LightningError OPTION_INVALID, OPTION_UNKNOWN */
   constructor(options: ProgressBarOptions = {}) {
     super();
-    const { refreshRate = 10, leave = true, plainInterval = 30, stream = process.stdout } = options;
-    for (const [name, value] of Object.entries({ refreshRate, plainInterval })) {
-      if (!Number.isFinite(value) || value < 0) {
-        throw new LightningError('OPTION_INVALID', `ProgressBar: ${name} is ${String(value)}. Use a number from 0 up.`);
-      }
-    }
-    this.stream = stream;
-    this.style = createStyle(supportsColor(stream));
-    this.region = new LiveRegion(stream);
-    this.isLive = supportsRedraw(stream);
-    this.leave = leave;
+    const reader = new OptionReader<ProgressBarOptions>(this.constructor.name, options);
+    const refreshRate = reader.number('refreshRate', 10, { least: 0 });
+    const plainInterval = reader.number('plainInterval', 30, { least: 0 });
+    const stream = reader.value('stream') ?? process.stdout;
+    this.leave = reader.boolean('leave', true);
+    reader.done();
+    if (typeof stream.write !== 'function')
+      throw reader.invalid('stream', 'an object with a write method, such as process.stdout');
     this.isEnabled = refreshRate > 0;
-    this.interval = this.isLive ? 1000 / refreshRate : plainInterval * 1000;
+    this.screen = new BarScreen(stream, () => this.layout, refreshRate, plainInterval);
   }
 
   /** Runs after the module's `onTrainEpochEnd`, so that the finished line has the epoch's values. */
@@ -82,7 +55,7 @@ export class ProgressBar extends Callback {
 
   /** Draws nothing from now on. */
   disable(): void {
-    this.region.clear();
+    this.screen.clear();
     this.isEnabled = false;
   }
 
@@ -92,7 +65,7 @@ export class ProgressBar extends Callback {
 
   /** Prints above the bars. */
   print(...values: unknown[]): void {
-    this.region.print(format(...values));
+    this.screen.print(values);
   }
 
   /** What stands beside the bar: the loggers' version and what was logged with `progBar: true`. */
@@ -128,12 +101,26 @@ export class ProgressBar extends Callback {
     return 'Predicting';
   }
 
+  /** What stands before the bar of an epoch. @param last the last epoch's number, null when there is no limit */
+  protected epochLabel(epoch: number, last: number | null): string {
+    return `${this.trainDescription} ${epoch}${last === null ? '' : `/${last}`}`;
+  }
+
+  /** What stands before the bar of a loader. @param count how many loaders there are */
+  protected loaderLabel(description: string, dataloaderIdx: number, count: number): string {
+    return count > 1 ? `${description} DataLoader ${dataloaderIdx}` : description;
+  }
+
+  /** Whether a bar that is due may be drawn after this many batches; for bars that count batches rather than time. */
+  protected drawsAt(_done: number, _total: number): boolean {
+    return true;
+  }
+
   // -------------------------------------------------------------------------------------------------------- training
 
   override setup(trainer: Trainer): void {
     if (!trainer.isGlobalZero) this.disable();
-    this.nextDraw = 0;
-    this.lastLine = Number.NEGATIVE_INFINITY;
+    this.screen.begin();
   }
 
   override onSanityCheckStart(trainer: Trainer): void {
@@ -142,14 +129,14 @@ export class ProgressBar extends Callback {
 
   override onSanityCheckEnd(): void {
     this.nested = null;
-    this.region.clear();
+    this.screen.clear();
   }
 
   override onTrainEpochStart(trainer: Trainer, module: AnyLightningModule): void {
     const { currentEpoch, maxEpochs } = trainer;
-    const last = maxEpochs !== null && maxEpochs > 0 ? `/${maxEpochs - 1}` : '';
-    this.main = this.newBar(`${this.trainDescription} ${currentEpoch}${last}`, totalTrainBatches(trainer));
-    if (this.isLive) this.drawIfDue(trainer, module);
+    const last = maxEpochs > 0 ? maxEpochs - 1 : null;
+    this.main = this.newBar(this.epochLabel(currentEpoch, last), totalTrainBatches(trainer));
+    if (this.screen.isLive && this.isEnabled && this.screen.isDue) this.draw(trainer, module);
   }
 
   override onTrainBatchEnd(
@@ -159,17 +146,15 @@ export class ProgressBar extends Callback {
     _batch: unknown,
     batchIdx: number,
   ): void {
-    if (!this.isEnabled || this.main === null) return;
-    this.main.done = batchIdx + 1;
-    this.drawIfDue(trainer, module);
+    this.advance(trainer, module, this.main, batchIdx);
   }
 
   override onTrainEpochEnd(trainer: Trainer, module: AnyLightningModule): void {
-    this.finish(trainer, module, this.leave || !this.isLive);
+    this.finish(trainer, module, this.leave || !this.screen.isLive);
   }
 
   override onTrainEnd(): void {
-    this.flushHeldLines();
+    this.screen.flush();
   }
 
   // ------------------------------------------------------------------------------------------------------ evaluation
@@ -182,7 +167,7 @@ export class ProgressBar extends Callback {
       return;
     }
     this.nested = bar;
-    this.main?.meter.pause(seconds());
+    this.main?.pause();
   }
 
   override onValidationBatchStart(
@@ -220,8 +205,8 @@ export class ProgressBar extends Callback {
       return;
     }
     this.nested = null;
-    this.main?.meter.resume(seconds());
-    if (this.region.isShown) this.draw(trainer, module);
+    this.main?.resume();
+    if (this.screen.isShown) this.draw(trainer, module);
   }
 
   override onTestStart(): void {
@@ -284,13 +269,13 @@ export class ProgressBar extends Callback {
 
   override onException(trainer: Trainer, module: AnyLightningModule): void {
     this.nested = null;
-    this.flushHeldLines();
+    this.screen.flush();
     this.finish(trainer, module, this.main !== null);
   }
 
   override teardown(): void {
-    this.flushHeldLines();
-    this.region.clear();
+    this.screen.flush();
+    this.screen.clear();
     this.main = null;
     this.nested = null;
   }
@@ -298,55 +283,37 @@ export class ProgressBar extends Callback {
   // --------------------------------------------------------------------------------------------------------- drawing
 
   private newBar(label: string, total: number): Bar {
-    // Where output is recorded, only what takes long is worth a line before it is done.
-    if (!this.isLive) this.nextDraw = performance.now() + this.interval;
-    return { label, done: 0, total, meter: new RateMeter(seconds()) };
+    this.screen.startBar();
+    return new Bar(label, total);
   }
 
   /** Gives a bar the loader that is entered: its size, and its number when there are several. */
   private enterLoader(
     bar: Bar | null,
-    label: string,
+    description: string,
     totals: readonly number[],
     batchIdx: number,
     dataloaderIdx: number,
   ): void {
     if (bar === null || batchIdx !== 0) return;
-    bar.label = totals.length > 1 ? `${label} DataLoader ${dataloaderIdx}` : label;
-    bar.total = totals[dataloaderIdx] ?? Number.POSITIVE_INFINITY;
-    bar.done = 0;
-    bar.meter = new RateMeter(seconds());
+    const label = this.loaderLabel(description, dataloaderIdx, totals.length);
+    bar.restart(label, totals[dataloaderIdx] ?? Number.POSITIVE_INFINITY);
   }
 
   private advance(trainer: Trainer, module: AnyLightningModule, bar: Bar | null, batchIdx: number): void {
     if (!this.isEnabled || bar === null) return;
     bar.done = batchIdx + 1;
-    this.drawIfDue(trainer, module);
-  }
-
-  private drawIfDue(trainer: Trainer, module: AnyLightningModule): void {
-    const now = performance.now();
-    if (now >= this.nextDraw && this.isEnabled) this.draw(trainer, module);
+    if (this.screen.isDue && this.drawsAt(bar.done, bar.total)) this.draw(trainer, module);
   }
 
   private draw(trainer: Trainer, module: AnyLightningModule): void {
-    this.nextDraw = performance.now() + this.interval;
     const main = this.main ?? this.nested;
     if (main === null || !this.isEnabled) return;
-    if (!this.isLive && this.nested !== null) {
-      const view = this.view(this.nested, {}, false);
-      const label = main === this.nested ? view.label : `${main.label} ${view.label}`;
-      this.stream.write(`${this.layout.plain({ ...view, label })}\n`);
-      return;
-    }
-    const withMetrics = main === this.main && trainer.state.fn === 'fit';
-    const view = this.view(main, withMetrics ? this.getMetrics(trainer, module) : {}, false);
-    if (!this.isLive) {
-      this.stream.write(`${this.layout.plain(view)}\n`);
-      return;
-    }
-    const bars = this.nested === null || this.nested === main ? [view] : [view, this.view(this.nested, {}, false)];
-    this.region.draw(this.layout.live(bars, this.region.width, this.style));
+    const nested = this.nested === main ? null : this.nested;
+    // A nested bar's line has no room for metrics where output is recorded.
+    const withMetrics = main === this.main && trainer.state.fn === 'fit' && (nested === null || this.screen.isLive);
+    const metrics = withMetrics ? this.getMetrics(trainer, module) : {};
+    this.screen.draw(main.view(metrics, false), nested?.view({}, false) ?? null);
   }
 
   /** Ends the main bar. @param stays whether it is left on the screen */
@@ -355,48 +322,9 @@ export class ProgressBar extends Callback {
     this.main = null;
     this.nested = null;
     if (main === null || !this.isEnabled) return;
-    const metrics = trainer.state.fn === 'fit' ? withoutLastSteps(this.getMetrics(trainer, module)) : {};
-    const view = this.view(main, metrics, true);
-    const lines = this.isLive ? this.layout.finished(view, this.region.width, this.style) : [this.layout.plain(view)];
-    const now = performance.now();
     const isTraining = trainer.state.fn === 'fit';
-    if (!stays || (isTraining && now - this.lastLine < shortestLineInterval)) {
-      this.heldLines = lines;
-      if (this.isLive && now >= this.nextDraw) {
-        this.nextDraw = now + this.interval;
-        this.region.draw(lines);
-      }
-      return;
-    }
-    this.leaveLines(lines);
-    this.lastLine = now;
-  }
-
-  private flushHeldLines(): void {
-    if (this.heldLines.length > 0) this.leaveLines(this.heldLines);
-  }
-
-  private leaveLines(lines: readonly string[]): void {
-    this.heldLines = [];
-    if (this.isLive) this.region.commit(lines);
-    else this.stream.write(lines.map((line) => `${line}\n`).join(''));
-  }
-
-  private view(bar: Bar, metrics: Readonly<Record<string, number | string>>, isFinished: boolean): BarView {
-    const now = seconds();
-    const rate = isFinished ? bar.meter.mean(bar.done, now) : bar.meter.update(bar.done, now);
-    return {
-      label: bar.label,
-      done: bar.done,
-      total: bar.total,
-      elapsed: bar.meter.elapsed(now),
-      remaining: rate > 0 ? (bar.total - bar.done) / rate : Number.POSITIVE_INFINITY,
-      rate,
-      metrics: Object.entries(metrics).map(([name, value]) => [
-        name,
-        typeof value === 'string' ? value : formatMetric(value),
-      ]),
-    };
+    const metrics = isTraining ? withoutLastSteps(this.getMetrics(trainer, module)) : {};
+    this.screen.finish(main.view(metrics, true), stays, isTraining);
   }
 }
 
@@ -416,8 +344,4 @@ function versionText(trainer: Trainer): string {
     typeof version === 'string' ? version.slice(-4) : String(version),
   );
   return versions.filter((version) => version !== '').join('_');
-}
-
-function seconds(): number {
-  return performance.now() / 1000;
 }

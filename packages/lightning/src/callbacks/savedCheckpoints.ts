@@ -1,12 +1,7 @@
+import { stat } from 'node:fs/promises';
+import { checkpointExists } from '../checkpoint/checkpointIo.js';
 import type { Trainer } from '../trainer/trainer.js';
-import {
-  duplicateCheckpoint,
-  isInside,
-  linkCheckpoint,
-  pathExists,
-  removeCheckpoint,
-  resolvePath,
-} from './checkpointFiles.js';
+import { isInside, resolvePath } from './checkpointFiles.js';
 import { type CheckpointTemplate, type NameValue, parseCheckpointTemplate } from './checkpointName.js';
 import type { ResolvedCheckpointOptions } from './checkpointOptions.js';
 import { checkpointName, freeCheckpointFile, nameValue, type PathStyle } from './checkpointPaths.js';
@@ -30,13 +25,15 @@ export class SavedCheckpoints {
   currentScore: number | null = null;
   /** The step that `lastPath` holds. */
   lastStep = 0;
+  /** The file that goes once the one being written is there. */
+  private leavingPath = '';
 
   constructor(
     private readonly options: ResolvedCheckpointOptions,
     private readonly template: CheckpointTemplate,
     private readonly style: PathStyle,
     private readonly lastTemplate: CheckpointTemplate,
-    private readonly wrote: (trainer: Trainer) => void,
+    private readonly wrote: (trainer: Trainer) => Promise<void>,
   ) {
     this.directory = options.dirpath;
     this.ranking = new CheckpointRanking(options.mode, options.saveTopK);
@@ -68,10 +65,10 @@ export class SavedCheckpoints {
       [this.lastPath, this.lastStep] = [previous, previousStep];
       return;
     }
-    if (saved === null) await this.write(trainer, path);
-    else if (trainer.isGlobalZero) {
-      await (saveLast === 'link' ? linkCheckpoint(saved, path) : duplicateCheckpoint(saved, path));
-    }
+    const { checkpointIo } = trainer;
+    if (saved === null || checkpointIo.duplicateCheckpoint === undefined) await this.write(trainer, path);
+    else if (trainer.isGlobalZero)
+      await checkpointIo.duplicateCheckpoint(saved, path, saveLast === 'link' ? 'link' : 'copy');
     if (previous !== '' && previous !== path) await this.remove(trainer, previous);
   }
 
@@ -81,8 +78,7 @@ export class SavedCheckpoints {
     const replaced = this.options.saveTopK === 1 && this.newestPath !== '' ? this.newestPath : null;
     const path = await this.freePath(moment, this.template, replaced);
     this.newestPath = path;
-    await this.write(trainer, path);
-    if (replaced !== null && replaced !== path) await this.remove(trainer, replaced);
+    await this.replace(trainer, path, replaced);
     return path;
   }
 
@@ -104,8 +100,7 @@ export class SavedCheckpoints {
       const reached = `reached ${score.toFixed(5)} (best ${this.ranking.bestScore!.toFixed(5)})`;
       trainer.print(`${who} ${reached}, saving model to '${path}' as top ${top}`);
     }
-    await this.write(trainer, path);
-    if (replaced !== null && replaced !== path) await this.remove(trainer, replaced);
+    await this.replace(trainer, path, replaced);
     return path;
   }
 
@@ -124,7 +119,7 @@ export class SavedCheckpoints {
 
   /** Whether a checkpoint is at `path`; every process gets the first one's answer. */
   async fileExists(trainer: Trainer, path: string): Promise<boolean> {
-    return trainer.strategy.broadcast(await pathExists(path));
+    return trainer.strategy.broadcast(await checkpointExists(trainer.checkpointIo, path));
   }
 
   stateDict(): Record<string, unknown> {
@@ -137,13 +132,15 @@ export class SavedCheckpoints {
       last_model_path: this.lastPath,
       // Python's callback does not know this one, and leaves it alone.
       last_renewed_step: this.lastStep,
+      leaving_path: this.leavingPath,
     };
   }
 
   /** Takes back what `stateDict` gave; from another directory only the path of the best. Returns whether it was the same. */
   loadStateDict(state: Readonly<Record<string, unknown>>): boolean {
     this.newestPath = String(state.best_model_path ?? '');
-    if ((state.dirpath ?? null) !== this.directory) {
+    // The oldest files do not say where they are.
+    if (state.dirpath !== undefined && state.dirpath !== this.directory) {
       if (this.options.monitor !== null) this.ranking.bestPath = this.newestPath;
       return false;
     }
@@ -151,12 +148,37 @@ export class SavedCheckpoints {
     this.currentScore = numberOf(state.current_score);
     this.lastPath = String(state.last_model_path ?? '');
     this.lastStep = Number(state.last_renewed_step ?? 0);
+    this.leavingPath = String(state.leaving_path ?? '');
     return true;
+  }
+
+  /**
+   * Does what follows the writing of the file that a run was resumed from, in case the process that wrote it was killed in
+   * between: deletes the file it replaced, and renews `last.ckpt`.
+   */
+  async finishInterrupted(trainer: Trainer): Promise<void> {
+    const { lastPath, leavingPath } = this;
+    const { checkpointIo, ckptPath } = trainer;
+    this.leavingPath = '';
+    if (ckptPath === null || !trainer.isGlobalZero) return;
+    if (leavingPath !== '') await this.remove(trainer, leavingPath);
+    if (lastPath === '' || this.options.saveLast === false || this.lastStep !== trainer.globalStep) return;
+    const [resumed, last] = await Promise.all([ckptPath, lastPath].map((path) => stat(path).catch(() => null)));
+    const isCurrent = last !== null && (resumed === null || last!.mtimeMs >= resumed!.mtimeMs);
+    if (isCurrent || checkpointIo.duplicateCheckpoint === undefined) return;
+    await checkpointIo.duplicateCheckpoint(ckptPath, lastPath, this.options.saveLast === 'link' ? 'link' : 'copy');
+  }
+
+  private async replace(trainer: Trainer, path: string, replaced: string | null): Promise<void> {
+    this.leavingPath = replaced !== null && replaced !== path ? replaced : '';
+    await this.write(trainer, path);
+    if (this.leavingPath !== '') await this.remove(trainer, this.leavingPath);
+    this.leavingPath = '';
   }
 
   private async write(trainer: Trainer, path: string): Promise<void> {
     await trainer.saveCheckpoint(path, { weightsOnly: this.options.saveWeightsOnly });
-    this.wrote(trainer);
+    await this.wrote(trainer);
   }
 
   /** Deletes a file of ours, unless it is not where we save, or is the one that the run was resumed from. */
@@ -164,7 +186,7 @@ export class SavedCheckpoints {
     if (!trainer.isGlobalZero || this.directory === null || !isInside(path, this.directory)) return;
     const resumedFrom = trainer.ckptPath ? await resolvePath(trainer.ckptPath) : null;
     if (resumedFrom !== null && (await resolvePath(path)) === resumedFrom) return;
-    await removeCheckpoint(path);
+    await trainer.checkpointIo.removeCheckpoint(path);
   }
 
   /** Where the current state goes under a pattern's name. @param replaced a file that may be overwritten */

@@ -1,4 +1,5 @@
-import { LightningError } from '../errors.js';
+import type { AnyLightningModule } from '../module/lightningModule.js';
+import { OptionReader } from '../optionReader.js';
 import { formatClock } from '../terminal/numberText.js';
 import type { Trainer } from '../trainer/trainer.js';
 import { Callback } from './callback.js';
@@ -31,17 +32,18 @@ export class Timer extends Callback {
   private readonly spans: Record<TimedStage, Span>;
   /** Seconds of training before this run was resumed. */
   private offset = 0;
+  /** Whether the times are those of a run that has begun. */
+  private hasRun = false;
 
-  /** @throws LightningError OPTION_INVALID */
+  /** @throws LightningError OPTION_INVALID, OPTION_UNKNOWN */
   constructor(options: TimerOptions = {}) {
     super();
-    const { duration = null, interval = 'step', verbose = true } = options;
-    if (interval !== 'step' && interval !== 'epoch') {
-      throw new LightningError('OPTION_INVALID', `Timer: interval is '${String(interval)}'. Use 'step' or 'epoch'.`);
-    }
+    const reader = new OptionReader<TimerOptions>(this.constructor.name, options);
+    const duration = reader.value('duration') ?? null;
     this.limit = duration === null ? null : parseDuration(duration, 'Timer: duration') / 1000;
-    this.interval = interval;
-    this.verbose = verbose;
+    this.interval = reader.choice('interval', ['step', 'epoch'], 'step');
+    this.verbose = reader.boolean('verbose', true);
+    reader.done();
     this.spans = Object.fromEntries(timedStages.map((stage) => [stage, { start: null, end: null }])) as Record<
       TimedStage,
       Span
@@ -68,6 +70,13 @@ export class Timer extends Callback {
   /** Seconds left for the stage, null without a limit. */
   timeRemaining(stage: TimedStage = 'train'): number | null {
     return this.limit === null ? null : this.limit - this.timeElapsed(stage);
+  }
+
+  override setup(_trainer: Trainer, _module: AnyLightningModule, stage: string): void {
+    // Another run of the same Trainer has its own time; one that is resumed gets the earlier part back right after this.
+    if (stage === 'fit' && this.hasRun) this.offset = 0;
+    if (stage === 'fit') this.spans.train = { start: null, end: null };
+    this.hasRun ||= stage === 'fit';
   }
 
   override onFitStart(trainer: Trainer): void {

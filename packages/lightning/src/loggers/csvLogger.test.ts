@@ -31,6 +31,13 @@ describe('CSVLogger', () => {
     expect(metricsOf(logger)).toBe('epoch,lr-Adam,step,train_loss,val/acc\n0,,0,0.5,\n0,,0,0.25,\n0,1e-05,4,,1.0\n');
   });
 
+  it("can tell each row's moment in every unit", () => {
+    const logger = new CSVLogger(folder, { logMoments: true });
+    logger.logMetrics({ val_loss: 0.5 }, 4, { epoch: 1, batches: 10, globalStep: 5, seconds: 1.25 });
+    logger.finalize('success');
+    expect(metricsOf(logger)).toBe('batches,epoch,global_step,seconds,step,val_loss\n10,1,5,1.25,4,0.5\n');
+  });
+
   it('extends the header when a new column comes, and appends otherwise', () => {
     const logger = new CSVLogger(folder, { flushLogsEveryNSteps: 1 });
     logger.logMetrics({ b: 1.5 }, 0);

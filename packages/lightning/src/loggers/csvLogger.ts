@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { warn } from '@lightning-ts/torch';
+import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
+import { OptionReader } from '../optionReader.js';
 import { readHparams, writeHparams } from './hparamsYaml.js';
-import { Logger } from './logger.js';
+import { Logger, type RowMoment } from './logger.js';
 import { MetricsFile } from './metricsFile.js';
-import { nextVersion } from './versionScan.js';
+import { nextVersion, readVersion } from './versionScan.js';
 
 export interface CSVLoggerOptions {
   /** Folder of the experiment inside `saveDir`, default `lightning_logs`; null or `''` for none. */
@@ -16,6 +18,11 @@ export interface CSVLoggerOptions {
   readonly prefix?: string;
   /** Rows reach the file when (step + 1) is a multiple of this, and soon after every `save`. Default 100. */
   readonly flushLogsEveryNSteps?: number;
+  /**
+   * Adds to each row when it was made in other units: `epoch`, `batches` (training batches done), `global_step` (optimizer steps
+   * done) and `seconds` since the run began. Default false.
+   */
+  readonly logMoments?: boolean;
 }
 
 /**
@@ -28,25 +35,28 @@ export class CSVLogger extends Logger {
   private readonly directory: string;
   private readonly prefix: string;
   private readonly flushLogsEveryNSteps: number;
+  private readonly logsMoments: boolean;
   private chosenVersion: number | string | null;
   private file: MetricsFile | null = null;
   private hparams: Record<string, unknown> | null = null;
 
-  /** @throws LightningError OPTION_INVALID for a `flushLogsEveryNSteps` that is not a whole number from 1 up */
+  /** @throws LightningError OPTION_INVALID, OPTION_UNKNOWN */
   constructor(saveDir: string, options: CSVLoggerOptions = {}) {
     super();
-    const { name = 'lightning_logs', version = null, prefix = '', flushLogsEveryNSteps = 100 } = options;
-    if (!Number.isInteger(flushLogsEveryNSteps) || flushLogsEveryNSteps < 1) {
+    if (typeof saveDir !== 'string') {
       throw new LightningError(
         'OPTION_INVALID',
-        `CSVLogger: flushLogsEveryNSteps is ${String(flushLogsEveryNSteps)}. Use a whole number from 1 up.`,
+        `CSVLogger: saveDir is ${describe(saveDir)}. Give the path of a folder.`,
       );
     }
+    const reader = new OptionReader<CSVLoggerOptions>('CSVLogger', options);
     this.directory = saveDir;
-    this.name = name ?? '';
-    this.prefix = prefix;
-    this.chosenVersion = version;
-    this.flushLogsEveryNSteps = flushLogsEveryNSteps;
+    this.name = reader.value('name') === null ? '' : reader.text('name', 'lightning_logs');
+    this.prefix = reader.text('prefix', '');
+    this.chosenVersion = readVersion(reader);
+    this.flushLogsEveryNSteps = reader.integer('flushLogsEveryNSteps', 100, 1);
+    this.logsMoments = reader.boolean('logMoments', false);
+    reader.done();
   }
 
   override get saveDir(): string {
@@ -76,12 +86,18 @@ export class CSVLogger extends Logger {
   }
 
   /** @param step default: the number of rows not yet written */
-  logMetrics(metrics: Readonly<Record<string, number>>, step: number | null = null): void {
+  logMetrics(metrics: Readonly<Record<string, number>>, step: number | null = null, moment?: RowMoment): void {
     const file = this.experiment;
     const rowStep = step ?? file.pending;
     const row: Record<string, number> = {};
     for (const key in metrics)
       row[this.prefix === '' ? key : `${this.prefix}-${key}`] = this.checked(key, metrics[key]);
+    if (this.logsMoments && moment !== undefined) {
+      row.epoch ??= moment.epoch;
+      row.batches = moment.batches;
+      row.global_step = moment.globalStep;
+      row.seconds = moment.seconds;
+    }
     row.step = rowStep;
     file.add(row);
     if ((rowStep + 1) % this.flushLogsEveryNSteps === 0) file.write();

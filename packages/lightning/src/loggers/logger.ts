@@ -6,6 +6,18 @@ export type LoggerStatus = 'success' | 'failed' | 'finished';
 /** Options and hyperparameters as a logger receives them: plain data. */
 export type LoggedParams = Readonly<Record<string, unknown>>;
 
+/** When a row was made, in every unit: for loggers that record more than the row's position. */
+export interface RowMoment {
+  /** Whole epochs done. */
+  readonly epoch: number;
+  /** Training batches done. */
+  readonly batches: number;
+  /** Optimizer steps done. */
+  readonly globalStep: number;
+  /** Seconds since the run began. */
+  readonly seconds: number;
+}
+
 /** Where metrics and hyperparameters of a run go. Numbers arrive already reduced and read from their tensors. */
 export abstract class Logger {
   /** The experiment's name: a folder below `saveDir` for loggers that write files. */
@@ -40,8 +52,13 @@ export abstract class Logger {
    *
    * @param metrics names and values
    * @param step the row's position: batches after which an optimizer stepped, counted from 0
+   * @param moment the same moment in other units
    */
-  abstract logMetrics(metrics: Readonly<Record<string, number>>, step: number): void | Promise<void>;
+  abstract logMetrics(
+    metrics: Readonly<Record<string, number>>,
+    step: number,
+    moment?: RowMoment,
+  ): void | Promise<void>;
 
   /** Records the hyperparameters of the model and its data, once for each run. */
   abstract logHyperparams(params: LoggedParams): void | Promise<void>;

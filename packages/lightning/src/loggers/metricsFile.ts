@@ -13,7 +13,7 @@ import { warn } from '@lightning-ts/torch';
 import { pythonFloat } from '../pythonText.js';
 
 /** Whole numbers by meaning; every other value is a float, and prints as Python prints one. */
-const countColumns = new Set(['step', 'epoch']);
+const countColumns = new Set(['step', 'epoch', 'batches', 'global_step']);
 
 /** Requests that come faster than this (in ms) are written together. */
 const writeInterval = 200;

@@ -1,7 +1,10 @@
-import { randn, type Tensor, zeros } from '@lightning-ts/torch';
+import { manualSeed, randn, type Tensor, zeros } from '@lightning-ts/torch';
 import { Dropout, Linear, Module, Parameter, ReLU, Sequential } from '@lightning-ts/torch/nn';
 import { describe, expect, it } from 'vitest';
+import { createStyle } from '../terminal/style.js';
+import { textWidth } from '../terminal/textWidth.js';
 import { summarize } from './modelSummary.js';
+import { summaryTable } from './summaryTable.js';
 import { humanCount } from './summaryText.js';
 
 class Model extends Module {
@@ -40,10 +43,11 @@ describe('the model summary', () => {
     model.exampleInputArray = randn([2, 4]);
     model.net.at(1).eval();
     const lines = String(summarize(model, { maxDepth: -1 })).split('\n');
-    expect(lines[0]).toBe('  | Name         | Type       | Params | Mode  | In sizes | Out sizes');
-    expect(lines[2]).toBe('0 | net          | Sequential | 40     | train | [2, 4]   | [2, 8]   ');
-    expect(lines[4]).toBe('2 | net.1        | Dropout    | 0      | eval  | [2, 8]   | [2, 8]   ');
-    expect(lines[1]).toHaveLength(75);
+    expect(lines[0]).toBe('  | Name         | Type       | Params | Mode  | FLOPs | In sizes | Out sizes');
+    expect(lines[2]).toBe('0 | net          | Sequential | 40     | train | 128   | [2, 4]   | [2, 8]   ');
+    expect(lines[4]).toBe('2 | net.1        | Dropout    | 0      | eval  | 0     | [2, 8]   | [2, 8]   ');
+    expect(lines.at(-1)).toBe('128       Total Flops');
+    expect(lines[1]).toHaveLength(83);
     expect(model.modules().map((module) => module.training)).toEqual([true, true, true, false, true]);
     expect(Object.hasOwn(model.net, 'forward')).toBe(false);
   });
@@ -73,6 +77,62 @@ describe('the model summary', () => {
     const summary = summarize(model);
     expect(summary.layers[0]!.inSizes).toBe(null);
     expect(model.training).toBe(true);
+  });
+
+  it('counts the operations of a layer that runs twice, and measures times on request', () => {
+    class Twice extends Module {
+      layer = new Linear(4, 4);
+      unused = new Linear(2, 2);
+      exampleInputArray = [randn([3, 4])];
+      forward(x: Tensor): Tensor {
+        return this.layer.forward(this.layer.forward(x)).matmul(zeros([4, 1]));
+      }
+    }
+    const summary = summarize(new Twice(), { time: true });
+    expect(summary.layers.map(({ flops, inSizes }) => [flops, inSizes])).toEqual([
+      [192, '[3, 4]'],
+      [0, '?'],
+    ]);
+    expect(summary.totalFlops).toBe(192 + 24);
+    expect(summary.layers[0]!.seconds).toBeGreaterThan(0);
+    expect(summary.totalSeconds).toBeGreaterThanOrEqual(summary.layers[0]!.seconds!);
+    expect(String(summary)).toMatch(/\| FLOPs \| Time .*\| In sizes/);
+    expect(summarize(new Twice()).totalSeconds).toBe(null);
+  });
+
+  it('leaves the random numbers as they were, and takes the example in the precision of the model', () => {
+    class Noisy extends Module {
+      layer = new Linear(4, 4);
+      exampleInputArray = randn([1, 4]);
+      forward(x: Tensor): Tensor {
+        return this.layer.forward(x).add(randn([4], { dtype: x.dtype }));
+      }
+    }
+    const model = new Noisy();
+    model.to('float64');
+    manualSeed(3);
+    const expected = randn([2]).tolist();
+    manualSeed(3);
+    expect(summarize(model).layers[0]!.outSizes).toBe('[1, 4]');
+    expect(randn([2]).tolist()).toEqual(expected);
+  });
+
+  it('can be drawn with lines, numbers to the right, cut to a width', () => {
+    const model = new Model();
+    model.exampleInputArray = randn([2, 4]);
+    const plain = summaryTable(summarize(model), 100, createStyle(false)).split('\n');
+    expect(plain.slice(0, 6)).toEqual([
+      '┏━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━━━━┳━━━━━━━━┳━━━━━━━┳━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━━┓',
+      '┃   ┃ Name         ┃ Type       ┃ Params ┃ Mode  ┃ FLOPs ┃ In sizes ┃ Out sizes ┃',
+      '┡━━━╇━━━━━━━━━━━━━━╇━━━━━━━━━━━━╇━━━━━━━━╇━━━━━━━╇━━━━━━━╇━━━━━━━━━━╇━━━━━━━━━━━┩',
+      '│ 0 │ net          │ Sequential │     40 │ train │   128 │   [2, 4] │    [2, 8] │',
+      '│   │ other params │ n/a        │  1.5 K │ n/a   │   n/a │      n/a │       n/a │',
+      '└───┴──────────────┴────────────┴────────┴───────┴───────┴──────────┴───────────┘',
+    ]);
+    expect(plain.at(-1)).toBe('Total FLOPs: 128');
+    const narrow = summaryTable(summarize(model), 70, createStyle(true)).split('\n');
+    expect(Math.max(...narrow.slice(0, 6).map(textWidth))).toBeLessThanOrEqual(70);
+    expect(narrow[3]).toContain('\u001b[36m');
   });
 
   it('writes counts in groups of three digits', () => {

@@ -1,6 +1,6 @@
-import { noGrad, Tensor, warn } from '@lightning-ts/torch';
 import type { Module } from '@lightning-ts/torch/nn';
 import { LightningError } from '../errors.js';
+import { type ExampleModel, runExample } from './exampleRun.js';
 import { summaryText } from './summaryText.js';
 
 export interface SummaryOptions {
@@ -8,6 +8,8 @@ export interface SummaryOptions {
   readonly maxDepth?: number;
   /** Bits of a parameter, for the size in memory. Default 32. */
   readonly bitsPerParameter?: number;
+  /** Also measures the time that each layer takes, by one more run of the example input. Default false. */
+  readonly time?: boolean;
 }
 
 /** One submodule of a model. */
@@ -20,6 +22,10 @@ export interface LayerSummary {
   /** Shapes of what went in and came out as text, `?` where it was not called; null without an example input. */
   readonly inSizes: string | null;
   readonly outSizes: string | null;
+  /** Floating-point operations of its matrix products, convolutions and the like; null without an example input. */
+  readonly flops: number | null;
+  /** Seconds it took; null without an example input, or when time was not asked for. */
+  readonly seconds: number | null;
 }
 
 /** What a model is made of. `String(summary)` is the table. */
@@ -33,15 +39,17 @@ export interface ModelDescription {
   readonly sizeInMb: number;
   readonly modulesInTrainMode: number;
   readonly modulesInEvalMode: number;
+  /** Of one forward of the example input; null without one. */
+  readonly totalFlops: number | null;
+  /** Seconds of one forward; null without an example input, or when time was not asked for. */
+  readonly totalSeconds: number | null;
   toString(): string;
 }
 
-/** A model that may bring an example input: a tensor, or an array of positional inputs. */
-type SummarizedModel = Module & { readonly exampleInputArray?: Tensor | readonly unknown[] | null };
-
 /**
- * Lists a model's parts with their parameters, and with the shapes that pass through them when the model has an
- * `exampleInputArray`: the model then runs once, in evaluation mode and without gradients.
+ * Lists a model's parts with their parameters. When the model has an `exampleInputArray`, it runs in evaluation mode and
+ * without gradients, and the list also has the shapes that pass through the parts, their floating-point operations and, when
+ * asked for, their times.
  *
  * ```ts
  * console.log(String(summarize(model, { maxDepth: -1 })));
@@ -49,8 +57,8 @@ type SummarizedModel = Module & { readonly exampleInputArray?: Tensor | readonly
  *
  * @throws LightningError OPTION_INVALID for a `maxDepth` below -1
  */
-export function summarize(model: SummarizedModel, options: SummaryOptions = {}): ModelDescription {
-  const { maxDepth = 1, bitsPerParameter = 32 } = options;
+export function summarize(model: ExampleModel, options: SummaryOptions = {}): ModelDescription {
+  const { maxDepth = 1, bitsPerParameter = 32, time = false } = options;
   if (!Number.isInteger(maxDepth) || maxDepth < -1) {
     throw new LightningError(
       'OPTION_INVALID',
@@ -59,16 +67,18 @@ export function summarize(model: SummarizedModel, options: SummaryOptions = {}):
   }
   const submodules = model.namedModules().slice(1);
   const listed = submodules.filter(([name]) => maxDepth === -1 || name.split('.').length <= maxDepth);
-  const sizes = exampleSizes(model, listed);
+  const runs = runExample(model, time);
   const layers = listed.map(([name, module]): LayerSummary => {
-    const seen = sizes?.get(module);
+    const run = runs?.get(module);
     return {
       name,
       type: module.constructor.name,
       parameters: countParameters(module),
       mode: module.training ? 'train' : 'eval',
-      inSizes: sizes === null ? null : (seen?.input ?? '?'),
-      outSizes: sizes === null ? null : (seen?.output ?? '?'),
+      inSizes: runs === null ? null : (run?.input ?? '?'),
+      outSizes: runs === null ? null : (run?.output ?? '?'),
+      flops: runs === null ? null : (run?.flops ?? 0),
+      seconds: runs === null || !time ? null : (run?.seconds ?? 0),
     };
   });
   const totalParameters = countParameters(model);
@@ -81,6 +91,8 @@ export function summarize(model: SummarizedModel, options: SummaryOptions = {}):
     sizeInMb: (totalParameters * bitsPerParameter) / 8 / 1e6,
     modulesInTrainMode: trainMode,
     modulesInEvalMode: submodules.length - trainMode,
+    totalFlops: runs === null ? null : (runs.get(model)?.flops ?? 0),
+    totalSeconds: runs === null || !time ? null : (runs.get(model)?.seconds ?? 0),
     toString: () => summaryText(description),
   };
   return description;
@@ -91,47 +103,4 @@ function countParameters(module: Module, onlyTrainable = false): number {
     .parameters()
     .filter((parameter) => !onlyTrainable || parameter.requiresGrad)
     .reduce((sum, parameter) => sum + parameter.numel(), 0);
-}
-
-interface Sizes {
-  readonly input: string;
-  readonly output: string;
-}
-
-/** Runs the example input through the model and notes what passes each of `listed`; null when there is no example. */
-function exampleSizes(model: SummarizedModel, listed: readonly [string, Module][]): Map<Module, Sizes> | null {
-  const example = model.exampleInputArray ?? null;
-  if (example === null) return null;
-  const sizes = new Map<Module, Sizes>();
-  const handles = listed.map(([, module]) =>
-    module.registerForwardHook((_module: unknown, inputs: unknown, output: unknown) => {
-      const given = Array.isArray(inputs) && inputs.length === 1 ? (inputs[0] as unknown) : inputs;
-      sizes.set(module, { input: shapeText(given), output: shapeText(output) });
-    }),
-  );
-  const modes = model.modules().map((module) => [module, module.training] as const);
-  const device = model.parameters()[0]?.device;
-  const inputs = (Array.isArray(example) ? example : [example]).map((input: unknown) =>
-    input instanceof Tensor && device !== undefined ? input.to(device) : input,
-  );
-  try {
-    model.eval();
-    noGrad(() => (model.forward as (...given: unknown[]) => unknown)(...inputs));
-  } catch (error) {
-    warn(
-      'SUMMARY_EXAMPLE_INPUT',
-      `exampleInputArray could not be run through ${model.constructor.name}, so the summary shows no sizes: ${(error as Error).message}`,
-    );
-    return null;
-  } finally {
-    for (const [module, mode] of modes) module.training = mode;
-    for (const handle of handles) handle.remove();
-  }
-  return sizes;
-}
-
-function shapeText(value: unknown): string {
-  if (value instanceof Tensor) return `[${value.shape.join(', ')}]`;
-  if (Array.isArray(value)) return `[${value.map(shapeText).join(', ')}]`;
-  return '?';
 }

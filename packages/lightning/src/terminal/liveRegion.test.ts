@@ -41,4 +41,27 @@ describe('LiveRegion', () => {
     new LiveRegion(screen).draw(['x'.repeat(60)]);
     expect(screen.text).toBe(`${'x'.repeat(38)}…`);
   });
+
+  it('finds its place again when the terminal became narrower and wrapped its lines', () => {
+    const written: string[] = [];
+    const stream = { isTTY: true, columns: 60, write: (text: string) => written.push(text) };
+    const region = new LiveRegion(stream);
+    region.draw(['x'.repeat(58), 'y'.repeat(10)]);
+    stream.columns = 25;
+    region.draw(['new']);
+    // Three rows of the first line and one of the second.
+    expect(written[1]!.startsWith('\r\u001b[3A')).toBe(true);
+    expect(written[1]!.endsWith('\u001b[J')).toBe(true);
+  });
+
+  it('never draws more lines than the screen has', () => {
+    const written: string[] = [];
+    new LiveRegion({ isTTY: true, columns: 40, rows: 3, write: (text) => written.push(text) }).draw([
+      'a',
+      'b',
+      'c',
+      'd',
+    ]);
+    expect(written.join('').split('\n')).toHaveLength(2);
+  });
 });

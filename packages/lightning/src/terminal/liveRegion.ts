@@ -1,5 +1,5 @@
 import type { TerminalStream } from './style.js';
-import { truncateText } from './textWidth.js';
+import { textWidth, truncateText } from './textWidth.js';
 
 const eraseBelow = '\u001b[J';
 const eraseToLineEnd = '\u001b[K';
@@ -9,7 +9,8 @@ const eraseToLineEnd = '\u001b[K';
  *
  * Each frame is one write that overwrites the last one line by line, so nothing flickers. While the region is shown, what
  * anybody else writes to standard output or standard error appears above it: those two streams are wrapped from the first
- * frame until `clear` or `commit`.
+ * frame until `clear` or `commit`. A terminal that is made narrower wraps the lines that are there; the next frame takes that
+ * into account.
  */
 export class LiveRegion {
   private lines: readonly string[] = [];
@@ -30,15 +31,16 @@ export class LiveRegion {
     return this.lines.length > 0;
   }
 
-  /** Replaces the region's lines. Lines that are too long are cut. */
+  /** Replaces the region's lines. Lines that are too long are cut, and so are those that the screen has no room for. */
   draw(lines: readonly string[]): void {
     if (lines.length === 0) {
       this.clear();
       return;
     }
-    const fitted = lines.map((line) => truncateText(line, this.width));
+    const room = Math.max(1, (this.stream.rows || Number.POSITIVE_INFINITY) - 1);
+    const fitted = lines.slice(0, room).map((line) => truncateText(line, this.width));
     const body = fitted.map((line) => `${line}${eraseToLineEnd}`).join('\n');
-    this.put(`${this.toStart()}${body}${this.linesOnScreen > fitted.length ? eraseBelow : ''}`);
+    this.put(`${this.toStart()}${body}${this.rowsOnScreen > fitted.length ? eraseBelow : ''}`);
     this.lines = fitted;
     this.linesOnScreen = fitted.length;
     if (this.releases.length === 0) this.interceptStreams();
@@ -74,8 +76,16 @@ export class LiveRegion {
       this.cursorIsMidLine = false;
       return '\n';
     }
-    if (this.linesOnScreen === 0) return '';
-    return this.linesOnScreen > 1 ? `\r\u001b[${this.linesOnScreen - 1}A` : '\r';
+    const rows = this.rowsOnScreen;
+    if (rows === 0) return '';
+    return rows > 1 ? `\r\u001b[${rows - 1}A` : '\r';
+  }
+
+  /** Rows that our lines take by now: more than there are lines when the terminal became too narrow for them. */
+  private get rowsOnScreen(): number {
+    if (this.linesOnScreen === 0) return 0;
+    const columns = this.stream.columns || 80;
+    return this.lines.reduce((rows, line) => rows + Math.max(1, Math.ceil(textWidth(line) / columns)), 0);
   }
 
   private put(text: string): void {

@@ -43,3 +43,10 @@ export function formatRate(perSecond: number): string {
   if (perSecond >= 1000) return `${perSecond.toFixed(0)}it/s`;
   return `${perSecond.toFixed(perSecond >= 10 ? 1 : 2)}it/s`;
 }
+
+/** A short time with its unit: `12.3 µs`, `4.56 ms`, `1.20 s`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds === 0) return '0 s';
+  const [scaled, unit] = seconds < 1e-3 ? [seconds * 1e6, 'µs'] : seconds < 1 ? [seconds * 1e3, 'ms'] : [seconds, 's'];
+  return `${scaled.toPrecision(3).includes('e') ? scaled.toFixed(0) : scaled.toPrecision(3)} ${unit}`;
+}

@@ -45,12 +45,15 @@ export function renderTable(
   ].join('\n');
 }
 
-/** Takes columns off the widest cells until they sum to `total`; no column goes under 8. */
+/** No column is cut to less than this. */
+export const smallestColumn = 8;
+
+/** Takes columns off the widest cells until they sum to `total`. */
 function shrink(widths: number[], total: number): void {
   let excess = widths.reduce((sum, width) => sum + width, 0) - total;
   while (excess > 0) {
     const widest = widths.indexOf(Math.max(...widths));
-    if (widths[widest]! <= 8) return;
+    if (widths[widest]! <= smallestColumn) return;
     widths[widest]! -= 1;
     excess -= 1;
   }
