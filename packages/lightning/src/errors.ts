@@ -16,6 +16,7 @@ export const errorCodes = {
   HOOK_REMOVED: 'The module or callback has a hook that older versions called and this one never does.',
   HOOK_INVALID: 'Something other than a function stands where a hook belongs.',
   HOOK_ASYNC: 'A hook that must finish at once returned a promise.',
+  HOOK_RETURN: 'A hook returned something that cannot be used where its result is needed.',
   // steps and optimization
   TRAINING_STEP_OUTPUT: 'trainingStep returned something that is neither a loss, { loss }, nor null.',
   LOSS_WITHOUT_GRAD: 'The loss does not depend on any parameter that requires a gradient.',
@@ -43,11 +44,15 @@ export const errorCodes = {
   // checkpoints
   CHECKPOINT_NOT_FOUND: 'No checkpoint is at the given path, or none was written yet.',
   CHECKPOINT_INVALID: 'The file is not a checkpoint of a LightningModule, or does not fit the model and the Trainer.',
+  CHECKPOINT_DAMAGED: 'The file of a checkpoint is cut or was changed.',
   CHECKPOINT_TEMPLATE: 'The pattern for checkpoint file names cannot be read.',
   CHECKPOINT_NAME_KEY: 'The pattern for checkpoint file names uses a value that was not logged.',
   CALLBACK_STATE_KEY: 'Two callbacks with state share one state key.',
+  EXPORT_INPUT: 'A model was to be exported without an example of its inputs.',
   // loggers
   LOGGER_VALUE: 'A logger was given a value it cannot store.',
+  // profilers
+  PROFILER_ACTION: 'A profiler was told to start an action that is running, or to stop one that is not.',
   // running
   RUN_ACTIVE: 'An entry point was called while the Trainer was already running.',
   RUN_INTERRUPTED: 'A signal ended the run.',

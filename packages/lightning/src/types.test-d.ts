@@ -2,7 +2,7 @@ import { Accuracy } from '@lightning-ts/metrics';
 import { randint, randn, type Tensor } from '@lightning-ts/torch';
 import { DataLoader, TensorDataset } from '@lightning-ts/torch/data';
 import { Adam } from '@lightning-ts/torch/optim';
-import { LightningModule, Trainer } from './index.js';
+import { CombinedLoader, LightningModule, Trainer } from './index.js';
 
 interface Options {
   readonly learningRate: number;
@@ -38,3 +38,16 @@ void Classifier.loadFromCheckpoint('x', { learningRat: 2 });
 void trainer.fit(new Classifier({ learningRate: 1 }), { trainDataloaders: [1, 2] });
 // @ts-expect-error no such option
 new Trainer({ maxEpoch: 1 });
+
+class Pair extends LightningModule<{ a: Tensor; b: [Tensor, Tensor] }> {}
+const vectors: Tensor[] = [randn([2])];
+void trainer.fit(new Pair(), { trainDataloaders: { a: vectors, b: loader } });
+void trainer.fit(new Pair(), { trainDataloaders: new CombinedLoader({ a: vectors, b: loader }, 'maxSizeCycle') });
+void trainer.fit(new Pair(), { trainDataloaders: [{ a: randn([2]), b: [randn([2]), randn([2])] }] });
+// @ts-expect-error loaders of another nesting
+void trainer.fit(new Pair(), { trainDataloaders: { a: vectors, c: loader } });
+// @ts-expect-error a loader of other batches
+void trainer.fit(new Pair(), { trainDataloaders: { a: loader, b: loader } });
+void trainer.validate(new Classifier({ learningRate: 1 }), new CombinedLoader([loader, loader], 'sequential'));
+const [nested] = [...new CombinedLoader({ a: vectors, b: loader })].map(([batch]) => batch.b[1].shape);
+void nested;
