@@ -13,9 +13,11 @@ export interface TensorRecord {
   offset: number;
 }
 
+export type WorkloadKind = 'mlp' | 'cnn' | 'resnet18' | 'lm';
+
 /** One training job: the model is known by `kind`, its size by the shapes of the weights. */
 export interface Workload {
-  kind: 'mlp' | 'cnn';
+  kind: WorkloadKind;
   batchSize: number;
   /** Batches in the file; longer runs start over. */
   batches: number;
@@ -41,9 +43,51 @@ interface LayerShape {
   weight: number[];
   /** Default true. */
   bias?: boolean;
+  /** Between the name and `weight` or `bias`; default a dot. */
+  joiner?: string;
 }
 
-const layers: Record<Workload['kind'], LayerShape[]> = {
+/** Sizes of the language model: 4 transformer layers over rows of tokens. */
+export const lmSizes = { vocabulary: 512, length: 128, width: 128, heads: 4, layers: 4 } as const;
+
+/** A residual network's convolutions, by the names that torchvision gives them. */
+function residualLayers(): LayerShape[] {
+  const conv = (name: string, to: number, from: number, kernel: number): LayerShape => ({
+    name,
+    weight: [to, from, kernel, kernel],
+    bias: false,
+  });
+  const stages = [64, 128, 256, 512].flatMap((width, stage) =>
+    [0, 1].flatMap((block) => {
+      const at = `layer${stage + 1}.${block}`;
+      const from = block === 1 || stage === 0 ? width : width / 2;
+      return [
+        conv(`${at}.conv1`, width, from, 3),
+        conv(`${at}.conv2`, width, width, 3),
+        ...(from === width ? [] : [conv(`${at}.downsample.0`, width, from, 1)]),
+      ];
+    }),
+  );
+  return [conv('conv1', 64, 3, 7), ...stages, { name: 'fc', weight: [10, 512] }];
+}
+
+function languageModelLayers(): LayerShape[] {
+  const { vocabulary, length, width, layers: count } = lmSizes;
+  const blocks = Array.from({ length: count }, (_, i) => `blocks.layers.${i}`).flatMap((at): LayerShape[] => [
+    { name: `${at}.self_attn.in_proj`, weight: [3 * width, width], joiner: '_' },
+    { name: `${at}.self_attn.out_proj`, weight: [width, width] },
+    { name: `${at}.linear1`, weight: [4 * width, width] },
+    { name: `${at}.linear2`, weight: [width, 4 * width] },
+  ]);
+  return [
+    { name: 'tokens', weight: [vocabulary, width], bias: false },
+    { name: 'places', weight: [length, width], bias: false },
+    ...blocks,
+    { name: 'head', weight: [vocabulary, width] },
+  ];
+}
+
+const layers: Record<WorkloadKind, LayerShape[]> = {
   // 32-64-10
   mlp: [
     { name: 'fc1', weight: [64, 32] },
@@ -56,13 +100,21 @@ const layers: Record<Workload['kind'], LayerShape[]> = {
     { name: 'fc1', weight: [128, 32 * 7 * 7] },
     { name: 'fc2', weight: [10, 128] },
   ],
+  // On 64 x 64 colour images.
+  resnet18: residualLayers(),
+  lm: languageModelLayers(),
 };
 
-const inputShape: Record<Workload['kind'], number[]> = { mlp: [32], cnn: [1, 28, 28] };
+const inputShape: Record<WorkloadKind, number[]> = {
+  mlp: [32],
+  cnn: [1, 28, 28],
+  resnet18: [3, 64, 64],
+  lm: [lmSizes.length],
+};
 
 /**
  * Writes the workload's files into `folder` and returns the path of its .json. The targets depend on the inputs
- * (brightest tenth of the input), so that there is something to learn.
+ * (brightest tenth of the input; for the language model each next token), so that there is something to learn.
  */
 export function writeWorkload(
   folder: string,
@@ -72,7 +124,7 @@ export function writeWorkload(
     batches,
     lr = 1e-3,
     seed = 1,
-  }: { kind: Workload['kind']; batchSize: number; batches: number; lr?: number; seed?: number },
+  }: { kind: WorkloadKind; batchSize: number; batches: number; lr?: number; seed?: number },
 ): string {
   const random = uniform(seed);
   const pieces: Uint8Array[] = [];
@@ -92,18 +144,48 @@ export function writeWorkload(
     return record;
   };
 
-  const weights = layers[kind].flatMap(({ name, weight, bias = true }) => {
+  const weights = layers[kind].flatMap(({ name, weight, bias = true, joiner = '.' }) => {
     const fanIn = product(weight.slice(1));
     const bound = 1 / Math.sqrt(fanIn);
     const draw = (count: number) => Float32Array.from({ length: count }, () => (random() * 2 - 1) * bound);
     return [
-      append(`${name}.weight`, 'float32', weight, draw(product(weight))),
-      ...(bias ? [append(`${name}.bias`, 'float32', [weight[0]!], draw(weight[0]!))] : []),
+      append(`${name}${joiner}weight`, 'float32', weight, draw(product(weight))),
+      ...(bias ? [append(`${name}${joiner}bias`, 'float32', [weight[0]!], draw(weight[0]!))] : []),
     ];
   });
 
   const count = batchSize * batches;
   const size = product(inputShape[kind]);
+  const { inputs, targets } = kind === 'lm' ? tokenRows(count, random) : labelledRows(count, size, random);
+  const workload: Workload = {
+    kind,
+    batchSize,
+    batches,
+    lr,
+    weights,
+    inputs: append(
+      'inputs',
+      inputs instanceof Float32Array ? 'float32' : 'int64',
+      [count, ...inputShape[kind]],
+      inputs,
+    ),
+    targets: append('targets', 'int64', kind === 'lm' ? [count, size] : [count], targets),
+  };
+
+  mkdirSync(folder, { recursive: true });
+  const manifest = path.join(folder, `${kind}-${batchSize}-${batches}.json`);
+  writeFileSync(manifest.replace(/json$/, 'bin'), Buffer.concat(pieces));
+  writeFileSync(manifest, JSON.stringify(workload));
+  return manifest;
+}
+
+interface Rows {
+  inputs: Float32Array | BigInt64Array;
+  targets: BigInt64Array;
+}
+
+/** Rows of uniform numbers; a row's label is its brightest tenth. */
+function labelledRows(count: number, size: number, random: () => number): Rows {
   const values = new Float32Array(count * size);
   const labels = new BigInt64Array(count);
   const tenth = Math.floor(size / 10);
@@ -118,21 +200,24 @@ export function writeWorkload(
     }
     labels[row] = BigInt(best);
   }
-  const workload: Workload = {
-    kind,
-    batchSize,
-    batches,
-    lr,
-    weights,
-    inputs: append('inputs', 'float32', [count, ...inputShape[kind]], values),
-    targets: append('targets', 'int64', [count], labels),
-  };
+  return { inputs: values, targets: labels };
+}
 
-  mkdirSync(folder, { recursive: true });
-  const manifest = path.join(folder, `${kind}-${batchSize}-${batches}.json`);
-  writeFileSync(manifest.replace(/json$/, 'bin'), Buffer.concat(pieces));
-  writeFileSync(manifest, JSON.stringify(workload));
-  return manifest;
+/** Rows of tokens that mostly follow a rule; a row's targets are the tokens that come next. */
+function tokenRows(count: number, random: () => number): Rows {
+  const { vocabulary, length } = lmSizes;
+  const inputs = new BigInt64Array(count * length);
+  const targets = new BigInt64Array(count * length);
+  for (let row = 0; row < count; row += 1) {
+    let token = Math.floor(random() * vocabulary);
+    for (let place = 0; place < length; place += 1) {
+      const next = random() < 0.1 ? Math.floor(random() * vocabulary) : (token * 7 + 3) % vocabulary;
+      inputs[row * length + place] = BigInt(token);
+      targets[row * length + place] = BigInt(next);
+      token = next;
+    }
+  }
+  return { inputs, targets };
 }
 
 export interface LoadedWorkload {

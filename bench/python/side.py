@@ -1,6 +1,6 @@
 """The Python sides of the benches: the same weights, batches and steps, in plain PyTorch or in Lightning.
 
-usage: side.py {raw,lightning}, with BENCH_MANIFEST, BENCH_WARM_UP, BENCH_STEPS and BENCH_THREADS in the environment.
+usage: side.py {raw,lightning,optim,serialize}, with BENCH_MANIFEST, BENCH_WARM_UP, BENCH_STEPS and BENCH_THREADS in the environment.
 Prints one JSON line: seconds a step, losses of the first ten steps and of the last, peak resident memory.
 """
 import json
@@ -72,6 +72,44 @@ def resident_mb():
     return {name: int(fields[name].split()[0]) * 1024 / 1e6 for name in ("VmHWM", "VmRSS")}
 
 
+class LanguageModel(nn.Module):
+    """bench/models.ts has the same; the sizes are those of the weights."""
+
+    def __init__(self, vocabulary=512, length=128, width=128, heads=4, layers=4):
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary, width)
+        self.places = nn.Embedding(length, width)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.blocks = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width))
+        self.head = nn.Linear(width, vocabulary)
+        self.order = torch.arange(length)
+        self.mask = nn.Transformer.generate_square_subsequent_mask(length)
+
+    def forward(self, tokens):
+        return self.head(self.blocks(self.tokens(tokens) + self.places(self.order), mask=self.mask))
+
+
+def make_model(kind):
+    if kind == "resnet18":
+        import torchvision
+
+        return torchvision.models.resnet18(num_classes=10)
+    return {"mlp": Mlp, "cnn": Cnn, "lm": LanguageModel}[kind]()
+
+
+def loss_of(workload, output, targets):
+    if workload["kind"] == "lm":
+        return F.cross_entropy(output.flatten(0, 1), targets.flatten())
+    return F.cross_entropy(output, targets)
+
+
+def make_optimizer(workload, parameters):
+    kind = torch.optim.AdamW if workload["kind"] == "lm" else torch.optim.Adam
+    return kind(parameters, lr=workload["lr"])
+
+
 class Clock:
     """Seconds between the start of step WARM_UP and the start of step WARM_UP + STEPS."""
 
@@ -116,8 +154,8 @@ class Clock:
 
 def build():
     workload, tensor = read_workload(os.environ["BENCH_MANIFEST"])
-    model = Mlp() if workload["kind"] == "mlp" else Cnn()
-    # Not strict: the file holds no batch-norm values, which start alike on every side.
+    model = make_model(workload["kind"])
+    # Not strict: the file holds no values of norms, which start alike on every side.
     model.load_state_dict({record["name"]: tensor(record) for record in workload["weights"]}, strict=False)
     return workload, model, tensor(workload["inputs"]), tensor(workload["targets"])
 
@@ -126,12 +164,12 @@ def run_raw():
     workload, model, inputs, targets = build()
     size = workload["batchSize"]
     batches = list(zip(inputs.split(size), targets.split(size)))
-    optimizer = torch.optim.Adam(model.parameters(), lr=workload["lr"])
+    optimizer = make_optimizer(workload, model.parameters())
     clock = Clock()
     for step in range(clock.total):
         clock.begin()
         x, y = batches[step % len(batches)]
-        loss = F.cross_entropy(model(x), y)
+        loss = loss_of(workload, model(x), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -161,12 +199,12 @@ def run_lightning():
         def training_step(self, batch, batch_idx):
             clock.begin()
             x, y = batch
-            loss = F.cross_entropy(self.model(x), y)
+            loss = loss_of(workload, self.model(x), y)
             clock.keep(loss)
             return loss
 
         def configure_optimizers(self):
-            return torch.optim.Adam(self.parameters(), lr=workload["lr"])
+            return make_optimizer(workload, self.parameters())
 
     dataset = torch.utils.data.TensorDataset(inputs, targets)
     loader = torch.utils.data.DataLoader(dataset, batch_size=workload["batchSize"])
@@ -183,6 +221,47 @@ def run_lightning():
     clock.report()
 
 
+def run_optim():
+    """Adam over BENCH_TENSORS tensors of BENCH_NUMBERS numbers in all, whose gradients stay as they are."""
+    tensors, numbers = int(os.environ["BENCH_TENSORS"]), int(os.environ["BENCH_NUMBERS"])
+    size = numbers // tensors
+    parameters = []
+    for index in range(tensors):
+        parameter = nn.Parameter(torch.linspace(-1, 1, size))
+        parameter.grad = torch.linspace(0.001, 0.002, size) * (index + 1)
+        parameters.append(parameter)
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    clock = Clock()
+    for _ in range(clock.total):
+        clock.begin()
+        optimizer.step()
+    clock.losses = [parameters[0].detach().double().sum(), parameters[-1].detach().double().sum()]
+    clock.report()
+
+
+def run_serialize():
+    """Saves and loads 100 MB, over and over; the time of a step is one save and one load."""
+    path = os.environ["BENCH_FILE"] + ".python"
+    state = {f"layer{index}.weight": torch.linspace(-1, 1, 1 << 20).reshape(1024, 1024) for index in range(25)}
+    clock = Clock()
+    seconds = {"save": 0.0, "load": 0.0}
+    for step in range(clock.total):
+        clock.begin()
+        started = time.perf_counter()
+        torch.save(state, path)
+        saved = time.perf_counter()
+        loaded = torch.load(path)
+        ended = time.perf_counter()
+        if step >= WARM_UP and step < WARM_UP + STEPS:
+            seconds["save"] += saved - started
+            seconds["load"] += ended - saved
+    clock.losses = [loaded["layer24.weight"].double().sum()]
+    clock.extra = {f"{name}Ms": 1000 * value / STEPS for name, value in seconds.items()}
+    os.remove(path)
+    clock.report()
+
+
 if __name__ == "__main__":
     torch.set_num_threads(THREADS)
-    {"raw": run_raw, "lightning": run_lightning}[sys.argv[1]]()
+    runs = {"raw": run_raw, "lightning": run_lightning, "optim": run_optim, "serialize": run_serialize}
+    runs[sys.argv[1]]()

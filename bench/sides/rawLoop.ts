@@ -1,6 +1,4 @@
 import { setNumThreads, type Tensor } from '@lightning-ts/torch';
-import * as F from '@lightning-ts/torch/nn/functional';
-import { Adam } from '@lightning-ts/torch/optim';
 import { readTask, report, residentMb, StepClock } from '../measure.js';
 import { buildJob } from '../models.js';
 import { readWorkload } from '../workload.js';
@@ -8,8 +6,9 @@ import { readWorkload } from '../workload.js';
 // The loop one writes without a Trainer, over the same batches that the Trainer is given.
 const task = readTask();
 setNumThreads(task.threads);
-const { model, batches, lr } = buildJob(readWorkload(task.manifest));
-const optimizer = new Adam(model.parameters(), { lr });
+const job = buildJob(readWorkload(task.manifest));
+const { model, batches } = job;
+const optimizer = job.optimizer(model.parameters());
 const clock = new StepClock(task.warmUp, task.steps);
 const losses: Tensor[] = [];
 
@@ -17,7 +16,7 @@ let step = 0;
 while (step < clock.total) {
   for (const [x, y] of batches) {
     clock.begin();
-    const loss = F.crossEntropy(model.forward(x), y);
+    const loss = job.loss(model.forward(x), y);
     optimizer.zeroGrad();
     loss.backward();
     optimizer.step();

@@ -1,14 +1,14 @@
 import { LightningModule, Trainer } from '@lightning-ts/lightning';
 import { memory, setNumThreads, type Tensor } from '@lightning-ts/torch';
-import * as F from '@lightning-ts/torch/nn/functional';
-import { Adam } from '@lightning-ts/torch/optim';
+import type { Optimizer } from '@lightning-ts/torch/optim';
 import { readTask, report, residentMb, StepClock } from '../measure.js';
 import { type BenchModel, buildJob } from '../models.js';
 import { readWorkload } from '../workload.js';
 
 const task = readTask();
 setNumThreads(task.threads);
-const { model, batches, lr } = buildJob(readWorkload(task.manifest));
+const job = buildJob(readWorkload(task.manifest));
+const { model, batches } = job;
 const clock = new StepClock(task.warmUp, task.steps);
 const losses: Tensor[] = [];
 /** For the memory bench: the step at which resident memory and live tensors are counted a first time. */
@@ -37,13 +37,13 @@ class Job extends LightningModule<[Tensor, Tensor]> {
     if (mark > 0 && step === clock.total - 1) count('AtEnd');
     clock.begin();
     step += 1;
-    const loss = F.crossEntropy(this.forward(x), y);
+    const loss = job.loss(this.forward(x), y);
     if (losses.length < 10 || step === clock.total) losses.push(loss.detach());
     return loss;
   }
 
-  override configureOptimizers(): Adam {
-    return new Adam(this.parameters(), { lr });
+  override configureOptimizers(): Optimizer {
+    return job.optimizer(this.parameters());
   }
 }
 

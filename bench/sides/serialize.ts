@@ -1,0 +1,4 @@
+import { save } from '@lightning-ts/torch/serialize';
+import { serializeLoop } from './serializeLoop.js';
+
+await serializeLoop(save);
