@@ -10,6 +10,7 @@ static napi_value init(napi_env env, napi_value exports) {
   initStorage(env, exports);
   initHandover(env, exports);
   initMappedFile(env, exports);
+  initChecksum(env, exports);
   initAutograd(env, exports);
   initAutogradHooks(env, exports);
   initEngine(env, exports);

@@ -80,6 +80,22 @@ describe('a function with a backward in TypeScript', () => {
     expect(x.grad!.tolist()).toEqual([3, 3]);
   });
 
+  it('keeps nothing alive when its backward throws', () => {
+    class Failing extends Exp {
+      static override backward(context: FunctionContext): (Tensor | null)[] {
+        expect(context.savedTensors).toHaveLength(1);
+        throw new RangeError('no derivative today');
+      }
+    }
+    const base = live();
+    const run = () => {
+      const x = torch.ones([2], { requiresGrad: true });
+      Failing.apply(x, 2).sum().backward();
+    };
+    for (let i = 0; i < 10; i++) expect(run).toThrow(RangeError);
+    expect(live()).toBe(base);
+  });
+
   it('says what a backward must return', () => {
     class Short extends Function {
       static forward(_: FunctionContext, x: Tensor, y: Tensor): Tensor {

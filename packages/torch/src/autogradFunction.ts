@@ -94,8 +94,12 @@ function backwardOf(
 ): (gradients: (Handle | null)[], saved: (Handle | null)[]) => unknown[] {
   return (gradients, saved) => {
     context.savedTensors = saved.map(fromHandle);
-    const given = operation.backward(context, ...gradients.map((handle) => fromHandle(handle) as Tensor));
-    context.savedTensors = [];
+    let given: Tensor | null | (Tensor | null)[];
+    try {
+      given = operation.backward(context, ...gradients.map((handle) => fromHandle(handle) as Tensor));
+    } finally {
+      context.savedTensors = []; // an output among them would keep its own graph alive, which holds this context
+    }
     const list = Array.isArray(given) ? given : [given];
     if (list.length !== isTensorInput.length)
       throw new TorchError(

@@ -10,8 +10,11 @@ function collector(): Collect {
   if (collectGarbage === null) {
     const existing = (globalThis as { gc?: Collect }).gc;
     if (existing === undefined) {
-      setFlagsFromString('--expose-gc');
-      collectGarbage = runInNewContext('gc') as Collect;
+      // The flag is the whole process's: another thread may take it back in between.
+      while (collectGarbage === null) {
+        setFlagsFromString('--expose-gc');
+        collectGarbage = (runInNewContext('globalThis.gc') as Collect | undefined) ?? null;
+      }
       setFlagsFromString('--no-expose-gc');
     } else collectGarbage = existing;
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { AnomalyError, TorchError, type TorchErrorCode } from './errors.js';
 import { operatorNames } from './generated/operatorNames.js';
+import { warn } from './warnings.js';
 
 /** A native tensor: a reference that the garbage collector frees together with what it points to. */
 export type Handle = { readonly handle: unique symbol };
@@ -81,6 +82,8 @@ export interface Native {
   // mappedFile.cc
   mapFile(descriptor: number, length: number): Handle;
   storageSlice(owner: Handle, offset: number, length: number): Handle;
+  // checksum.cc
+  crc32(bytes: Uint8Array, crc: number): number | null;
   // autograd.cc
   backward(
     tensors: unknown[],
@@ -166,6 +169,8 @@ export interface Native {
   setDefaultDtype(name: string): void;
   getDefaultDtype(): string;
   dispose(tensor: Handle): void;
+  // warnings.cc
+  watchWarnings(tell: (message: string) => void): void;
   setErrorFactory(factory: (code: TorchErrorCode, message: string, operator: string) => Error): void;
   // backends.cc
   hasBackend(name: string): boolean;
@@ -260,6 +265,7 @@ function load(): void {
   });
   addon.loadOperators(operatorNames);
   addon.watchPressure(pressure);
+  addon.watchWarnings((message) => warn('ENGINE', message));
   // Configurable, so that operatorObserver.ts can stand between while somebody watches.
   for (const [name, value] of Object.entries(addon)) Object.defineProperty(native, name, { value, configurable: true });
 }

@@ -64,6 +64,7 @@ export function observeOperators<T>(observer: (call: OperatorCall) => void, body
   } finally {
     replace('call', call);
     replace('run', run);
+    tensors.clear(); // V8 may hold on to the functions above for a while
   }
 }
 

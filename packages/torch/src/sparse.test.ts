@@ -81,7 +81,7 @@ describe('sparse tensors', () => {
   });
 
   it('tell what they are', () => {
-    const x = torch.sparseCooTensor([[1]], [2], [3], { ...float, requiresGrad: true });
+    const x = torch.sparseCooTensor([[1, 1]], [2, 3], [3], { ...float, requiresGrad: true });
     expect([x.isSparse, x.isSparseCsr, x.isCoalesced(), x.sparseDim(), x.denseDim()]).toEqual([
       true,
       false,
@@ -90,7 +90,7 @@ describe('sparse tensors', () => {
       0,
     ]);
     expect([csr().isSparse, csr().isSparseCsr, x.dtype, x.requiresGrad]).toEqual([false, true, 'float32', true]);
-    expect(torchErrorOf(() => torch.sparseCooTensor([[5]], [1], [3])).code).toBe('INDEX_OUT_OF_RANGE');
+    expect(torchErrorOf(() => torch.sparseCooTensor([[5]], [1], [3])).message).toMatch(/found index 5/);
     expect(torchErrorOf(() => torch.sparseCooTensor([[0, 1]], [1], [3])).message).toMatch(/values/);
     expect(torchErrorOf(() => coo().values()).message).toMatch(/coalesce/);
   });

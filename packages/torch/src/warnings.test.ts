@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { resetWarnings, silenceWarnings, WarningError, warn, warningsAsErrors } from './index.js';
+import { ones, resetWarnings, silenceWarnings, WarningError, warn, warningsAsErrors } from './index.js';
+import { ops } from './ops.js';
 
 describe('warn', () => {
   const seen: string[] = [];
@@ -40,5 +41,14 @@ describe('warn', () => {
   it('throws when warnings are errors, also the second time', () => {
     warningsAsErrors();
     for (let i = 0; i < 2; i++) expect(() => warn('A', 'one')).toThrow(WarningError);
+  });
+
+  it('is how the warnings of the engine come, too', async () => {
+    const resize = () => ops.aten.add(ones([2]), ones([2]), { out: ones([3]) });
+    resize();
+    await turn();
+    expect(seen).toEqual([expect.stringMatching(/^LightningWarning ENGINE: An output .* was resized/)]);
+    warningsAsErrors();
+    expect(resize).toThrow(WarningError);
   });
 });

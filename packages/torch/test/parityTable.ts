@@ -18,11 +18,11 @@ export interface PythonNames {
   modules: Record<string, string[]>;
 }
 
-/** What cannot be found by the rule for names. A key is `module.name`, or a name that holds in every module. */
+/** What cannot be found by the rule for names, by full names such as `torch.nn.NLLLoss2d`. */
 export interface Explanations {
   /** Names whose counterpart has another name: `torch.optim.swa_utils.update_bn` -> `swa.updateBn`. */
   covered: Record<string, string>;
-  /** Reasons, each with the names, or patterns between slashes, that it holds for. */
+  /** Reasons, each with the full names, or patterns of them after a slash, that it holds for. */
   leftOut: { reason: string; names: string[] }[];
 }
 
@@ -116,7 +116,10 @@ export function exists(path: string): boolean {
 function spellings(module: string, name: string): string[] {
   const camel = camelCase(name);
   const prefix = /^torch\.(linalg|fft|special|sparse)$/.exec(module)?.[1];
-  const flat = prefix === undefined ? [] : [`${prefix}${camel[0]!.toUpperCase()}${camel.slice(1)}`, camelCase(`${prefix}_${name}`)];
+  const flat =
+    prefix === undefined
+      ? []
+      : [`${prefix}${camel[0]!.toUpperCase()}${camel.slice(1)}`, camelCase(`${prefix}_${name}`)];
   return [camel, name, ...flat];
 }
 
@@ -124,7 +127,8 @@ function find(module: string, name: string): string | null {
   for (const place of places[module] ?? []) {
     for (const spelling of spellings(module, name)) {
       // A flat name must not be taken for a namespaced one of another meaning: torch.linalg.norm is not torch.norm.
-      const isForeign = place === 'torch' || place === 'ops.aten' ? /^torch\.(linalg|fft|special|sparse)$/.test(module) : false;
+      const isForeign =
+        place === 'torch' || place === 'ops.aten' ? /^torch\.(linalg|fft|special|sparse)$/.test(module) : false;
       if (isForeign && (spelling === name || spelling === camelCase(name))) continue;
       if (exists(`${place}.${spelling}`)) return `${place}.${spelling}`;
     }
@@ -136,8 +140,8 @@ function find(module: string, name: string): string | null {
 export function parityTable(names: PythonNames, explanations: Explanations): ModuleTable[] {
   const tests = explanations.leftOut.flatMap(({ reason, names: list }) =>
     list.map((entry) => {
-      const pattern = /^\/(.*)\/$/.exec(entry)?.[1];
-      const matches = pattern === undefined ? (full: string, name: string) => full === entry || name === entry : byPattern(pattern);
+      const pattern = /^\/(.*)$/.exec(entry)?.[1];
+      const matches = pattern === undefined ? (full: string) => full === entry : byPattern(pattern);
       return { reason, matches };
     }),
   );
@@ -147,7 +151,7 @@ export function parityTable(names: PythonNames, explanations: Explanations): Mod
       const full = `${module}.${name}`;
       const named = explanations.covered[full];
       if (named !== undefined) return { python: name, ours: named, reason: null };
-      const refusal = tests.find(({ matches }) => matches(full, name));
+      const refusal = tests.find(({ matches }) => matches(full));
       const ours = refusal === undefined ? find(module, name) : null;
       return { python: name, ours, reason: refusal?.reason ?? null };
     }),
@@ -174,7 +178,7 @@ export function renderParity({ torch: version }: PythonNames, tables: ModuleTabl
     '| prefix | import |',
     '|---|---|',
     "| `torch` | `import * as torch from '@lightning-ts/torch'` |",
-    "| `Tensor` | a method or property of tensors |",
+    '| `Tensor` | a method or property of tensors |',
     "| `nn`, `F` | `import * as nn from '@lightning-ts/torch/nn'`, `import * as F from '@lightning-ts/torch/nn/functional'` |",
     "| `optim`, `swa`, `data`, `distributions`, `amp`, `jit`, `profiler`, `func`, `serialize` | `import * as optim from '@lightning-ts/torch/optim'` and so on |",
     "| `ops` | `import { ops } from '@lightning-ts/torch/ops'` |",
@@ -190,14 +194,17 @@ export function renderParity({ torch: version }: PythonNames, tables: ModuleTabl
     const renamed: string[] = [];
     for (const { python, ours } of there) {
       const [place, own] = [ours!.slice(0, ours!.lastIndexOf('.')), ours!.slice(ours!.lastIndexOf('.') + 1)];
-      if (own === camelCase(python) || own === python) byPlace.set(place, [...(byPlace.get(place) ?? []), `\`${python}\``]);
+      if (own === camelCase(python) || own === python)
+        byPlace.set(place, [...(byPlace.get(place) ?? []), `\`${python}\``]);
       else renamed.push(`\`${python}\` is \`${ours}\``);
     }
-    for (const [place, list] of byPlace) lines.push(`- **by the rule, in \`${place}\`** (${list.length}): ${list.join(', ')}`);
+    for (const [place, list] of byPlace)
+      lines.push(`- **by the rule, in \`${place}\`** (${list.length}): ${list.join(', ')}`);
     if (renamed.length > 0) lines.push(`- **by another name** (${renamed.length}): ${renamed.join('; ')}`);
     const byReason = new Map<string, string[]>();
     for (const { python, ours, reason } of rows)
-      if (ours === null) byReason.set(reason ?? 'NOT EXPLAINED', [...(byReason.get(reason ?? 'NOT EXPLAINED') ?? []), `\`${python}\``]);
+      if (ours === null)
+        byReason.set(reason ?? 'NOT EXPLAINED', [...(byReason.get(reason ?? 'NOT EXPLAINED') ?? []), `\`${python}\``]);
     for (const [reason, list] of byReason) lines.push(`- **not here: ${reason}** (${list.length}): ${list.join(', ')}`);
     lines.push('');
   }

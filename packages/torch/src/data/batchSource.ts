@@ -25,7 +25,7 @@ export interface BatchSource {
   /** The rest is for sources whose batches workers make ahead; `EpochRun` says what each is. */
   readonly stopsAtOnce?: boolean;
   settled?(): Promise<void>;
-  now?(): { generators: Tensor[]; sampler: Record<string, unknown> | null };
+  now?(): { generators: Tensor[]; sampler: Record<string, unknown> | null } | null;
 }
 
 /** Batches of a dataset whose samples have numbers. */

@@ -35,6 +35,8 @@ export type DataLoaderState = {
   generators: Tensor[];
   sampler: Record<string, unknown> | null;
   dataset: Record<string, unknown> | null;
+  /** States of a stateful IterableDataset in the workers that `persistentWorkers` keeps. */
+  workers: (Record<string, unknown> | null)[] | null;
 };
 
 /** How `new DataLoader(...)` finds the type of a batch. */
@@ -92,6 +94,7 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
   private running: EpochRun | null = null;
   private loaded: DataLoaderState | null = null;
   private readonly workers = new LoaderWorkers(this);
+  private datasetStates: DataLoaderState['workers'] = null;
   private readonly onBadSample: ((error: unknown, index: number | null) => void) | null;
 
   constructor(dataset: AnyDataset, options: AnyLoaderOptions = {}) {
@@ -181,12 +184,13 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
       generators: behind?.generators ?? this.ownGenerators.map((generator) => generator.getState()),
       sampler: behind?.sampler ?? this.statefulSampler()?.stateDict() ?? null,
       dataset: isStateful(dataset) ? dataset.stateDict() : null,
+      workers: this.datasetStates,
     };
   }
 
   /** The next iteration continues with the batch after the last one given; the epochs after it are as they would be. */
   loadStateDict(state: DataLoaderState | Record<string, unknown>): void {
-    const { running, generators, sampler, dataset } = state as DataLoaderState;
+    const { running, generators, sampler, dataset, workers = null } = state as DataLoaderState;
     if (running === undefined || !Array.isArray(generators))
       throw new TorchError(
         'DATA_LOADER',
@@ -202,6 +206,7 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
     });
     if (sampler) this.statefulSampler()?.loadStateDict(sampler);
     if (dataset && isStateful(this.dataset)) this.dataset.loadStateDict(dataset);
+    this.datasetStates = workers;
     this.running = null;
     this.loaded = state as DataLoaderState;
   }
@@ -273,6 +278,10 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
       persistent,
       generators: this.ownGenerators,
       sampler: sampler instanceof IndexSampler ? null : sampler,
+      datasetStates: persistent ? this.datasetStates : null,
+      keepDatasetStates: (states: NonNullable<DataLoaderState['workers']>) => {
+        if (persistent) this.datasetStates = states;
+      },
       onBadSample: (bad: BadSample) => this.countBad(bad),
     };
     const batches = new WorkerBatches(pool, settings, position);

@@ -25,7 +25,8 @@ export interface Dataset<T = unknown, B = unknown> {
   readonly length: number;
   getItem(index: number): T;
   /** Several samples at once, where that is faster than one by one; they are collated as usual. */
-  getItems?(indices: number[]): Awaited<T>[] | Promise<Awaited<T>[]>;
+  // NoInfer: T is what `getItem` returns, which may be a promise.
+  getItems?(indices: number[]): NoInfer<Awaited<T>>[] | Promise<NoInfer<Awaited<T>>[]>;
   getBatch?(indices: number[]): B;
 }
 

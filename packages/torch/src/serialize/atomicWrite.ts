@@ -5,6 +5,7 @@ import { SerializeError } from './errors.js';
 import { temporaryName } from './temporaryFiles.js';
 
 const stageSize = 4 << 20;
+const smallPiece = 256 << 10;
 /** How much may wait for the disk while the next is prepared. */
 const flushSize = 16 << 20;
 
@@ -71,7 +72,7 @@ export function writeFileAtomicSync(path: string, chunks: Iterable<Uint8Array>):
     fd = guardSync(path, () => openSync(temporary, 'wx'));
     const file = fd;
     let total = 0;
-    for (const piece of staged(chunks)) {
+    for (const piece of gathered(chunks)) {
       for (let done = 0; done < piece.length; ) {
         done += guardSync(path, () => writeSync(file, piece, done, piece.length - done));
       }
@@ -112,6 +113,25 @@ function* staged(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, void
         stage = next;
         filled = 0;
       }
+    }
+  }
+  if (filled > 0) yield stage.subarray(0, filled);
+}
+
+/** Small pieces put together, large ones as they are: nothing else runs meanwhile that could change them. */
+function* gathered(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, void> {
+  const stage = Buffer.allocUnsafeSlow(smallPiece);
+  let filled = 0;
+  for (const chunk of chunks) {
+    if (filled + chunk.length > smallPiece) {
+      if (filled > 0) yield stage.subarray(0, filled);
+      filled = 0;
+    }
+    if (chunk.length > smallPiece) {
+      yield chunk;
+    } else {
+      stage.set(chunk, filled);
+      filled += chunk.length;
     }
   }
   if (filled > 0) yield stage.subarray(0, filled);

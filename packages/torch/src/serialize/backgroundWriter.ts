@@ -15,6 +15,8 @@ export interface WriteOrder {
 export interface WriteReply {
   id: number;
   error: { code: SerializeErrorCode; message: string } | null;
+  /** The order's memory, handed back for the next one. */
+  memory: ArrayBuffer;
 }
 
 interface Waiting {
@@ -27,13 +29,15 @@ interface Waiting {
  * Saves files as `save` does, with checksums, writing and flushing on a thread of its own. What is saved is copied when
  * `save` is called, so it may change right away; the copy takes as much memory as the file until the file is written.
  *
- * The thread starts with the first file. While it writes it keeps the process alive, otherwise not.
+ * The thread starts with the first file. While it writes it keeps the process alive, otherwise not. The memory of the last copy
+ * is kept for the next one, which is usually of the same size, until `close`.
  */
 export class BackgroundWriter {
   private thread: Worker | null = null;
   private readonly waiting = new Map<number, Waiting>();
   private readonly running = new Set<Promise<void>>();
   private orders = 0;
+  private spare: ArrayBuffer | null = null;
 
   /**
    * Copies the value now. The promise settles when the file is on the disk, or could not be written.
@@ -47,7 +51,7 @@ export class BackgroundWriter {
   /** Copies the value now, and returns what writes it: once, to a path. */
   snapshot(value: unknown): (path: string) => Promise<void> {
     const records = torchRecords(value);
-    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(records.reduce((sum, { size }) => sum + size, 0)).buffer);
+    const bytes = this.takeMemory(records.reduce((sum, { size }) => sum + size, 0));
     let position = 0;
     for (const record of records) {
       for (const chunk of record.chunks()) {
@@ -82,14 +86,24 @@ export class BackgroundWriter {
     await Promise.all(this.running);
     const { thread } = this;
     this.thread = null;
+    this.spare = null;
     await thread?.terminate();
+  }
+
+  /** Memory that was written before is much faster to fill than new memory. */
+  private takeMemory(size: number): Uint8Array {
+    const { spare } = this;
+    this.spare = null;
+    const isUsable = spare !== null && spare.byteLength >= size && spare.byteLength <= 2 * size;
+    return new Uint8Array(isUsable ? spare : Buffer.allocUnsafeSlow(size).buffer, 0, size);
   }
 
   private start(): Worker {
     if (this.thread !== null) return this.thread;
     const thread = new Worker(...threadFile());
     thread.unref();
-    thread.on('message', ({ id, error }: WriteReply) => {
+    thread.on('message', ({ error, id, memory }: WriteReply) => {
+      if (this.thread === thread) this.spare = memory;
       const waiting = this.waiting.get(id);
       this.waiting.delete(id);
       if (this.waiting.size === 0) thread.unref();

@@ -2,8 +2,9 @@ export { writeFileAtomic, writeFileAtomicSync } from './atomicWrite.js';
 export { BackgroundWriter } from './backgroundWriter.js';
 export { SerializeError, type SerializeErrorCode, type SerializeErrorDetails } from './errors.js';
 export type { KnownGlobal, PickleContext } from './knownGlobal.js';
-export { NumpyArray } from './numpyValues.js';
+export { NumpyArray, numpyGlobals } from './numpyValues.js';
 export { PersistentId, type PickleOptions, pickle } from './pickle.js';
+export { pythonGlobals } from './pythonGlobals.js';
 export {
   FrozenSet,
   Namespace,

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../checksum.js';
 import { elementSizes, empty, fromTypedArray } from '../creation.js';
 import { Device, type DeviceLike, devices } from '../device.js';
 import type { DType } from '../dtype.js';

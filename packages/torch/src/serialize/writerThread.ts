@@ -14,7 +14,8 @@ parentPort!.on('message', ({ id, path, records, bytes }: WriteOrder) => {
     const text = cause instanceof Error ? cause.message : String(cause);
     error = { code, message: text.replace(`${code}: `, '') };
   }
-  parentPort!.postMessage({ id, error } satisfies WriteReply);
+  const memory = bytes.buffer as ArrayBuffer;
+  parentPort!.postMessage({ id, error, memory } satisfies WriteReply, [memory]);
 });
 
 function slices(records: WriteOrder['records'], bytes: Uint8Array): ZipRecord[] {

@@ -1,4 +1,5 @@
-import { crc32, inflateRawSync } from 'node:zlib';
+import { inflateRawSync } from 'node:zlib';
+import { crc32 } from '../checksum.js';
 import { type ByteSource, readRange } from './byteSource.js';
 import { SerializeError } from './errors.js';
 

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../checksum.js';
 
 /** One file inside an archive. */
 export interface ZipRecord {

@@ -26,46 +26,47 @@ const slotText = `globalThis[Symbol.for('lightning-ts.functionInspector')]`;
 /** A variable that has no value yet, or none that can be read. */
 export const unreadable: unique symbol = Symbol('unreadable');
 
+/** Scripts never change, nor where a function was written: what was found out once is kept. */
+const urls = new Map<string, string>();
+const places = new WeakMap<object, FunctionPlace | null>();
+const positions = new WeakMap<object, [line: number, column: number]>();
+
 /**
  * Asks V8 what it knows of functions: where they were written, and the variables they use of the scopes around them. It
- * is what a debugger shows; nothing of it can be seen from JavaScript. Takes some milliseconds to open.
+ * is what a debugger shows; nothing of it can be seen from JavaScript. Nothing is opened before the first question.
  */
 export class FunctionInspector {
-  private readonly session: Session;
-  private readonly urls = new Map<string, string>();
-  private readonly sources = new Map<string, string>();
-
-  constructor() {
-    const { Session } = createRequire(import.meta.url)('node:inspector') as typeof import('node:inspector');
-    this.session = new Session();
-    this.session.connect();
-    this.session.on('Debugger.scriptParsed', ({ params }) => this.urls.set(params.scriptId, params.url));
-    this.ask('Debugger.enable');
-  }
+  private session: Session | null = null;
+  private isDebugging = false;
 
   close(): void {
-    this.session.disconnect();
+    this.session?.disconnect();
+    this.session = null;
   }
 
   /** Null for functions that are not written in JavaScript. */
   place(fn: object): FunctionPlace | null {
-    const location = this.internals(fn).get('[[FunctionLocation]]')?.value as { scriptId: string } | undefined;
-    if (location === undefined) return null;
-    return { url: this.urls.get(location.scriptId) ?? '', scriptId: location.scriptId };
+    let place = places.get(fn);
+    if (place === undefined) {
+      const location = this.internals(fn).get('[[FunctionLocation]]')?.value as { scriptId: string } | undefined;
+      place = location === undefined ? null : { url: this.urlOf(location.scriptId), scriptId: location.scriptId };
+      places.set(fn, place);
+    }
+    return place;
   }
 
-  /** Line and column, both from 0, at which `source` begins in its script. */
-  position(place: FunctionPlace, source: string): [line: number, column: number] {
-    let script = this.sources.get(place.scriptId);
-    if (script === undefined) {
+  /** Line and column, both from 0, at which a function's `source` begins in its script. */
+  position(fn: object, place: FunctionPlace, source: string): [line: number, column: number] {
+    let position = positions.get(fn);
+    if (position === undefined) {
+      this.debug();
       const answer = this.ask('Debugger.getScriptSource', { scriptId: place.scriptId });
-      script = (answer as { scriptSource: string }).scriptSource;
-      this.sources.set(place.scriptId, script);
+      const { scriptSource } = answer as { scriptSource: string };
+      const before = scriptSource.slice(0, Math.max(0, scriptSource.indexOf(source)));
+      position = [before.split('\n').length - 1, before.length - before.lastIndexOf('\n') - 1];
+      positions.set(fn, position);
     }
-    const at = script.indexOf(source);
-    if (at < 0) return [0, 0];
-    const before = script.slice(0, at);
-    return [before.split('\n').length - 1, at - before.lastIndexOf('\n') - 1];
+    return position;
   }
 
   /** The values of those `names` that are variables around the function; the nearest scope wins. */
@@ -123,11 +124,32 @@ export class FunctionInspector {
     >;
   }
 
+  private urlOf(scriptId: string): string {
+    if (!urls.has(scriptId)) this.debug();
+    return urls.get(scriptId) ?? '';
+  }
+
+  /** Lists all scripts, which takes some milliseconds. */
+  private debug(): void {
+    if (this.isDebugging) return;
+    this.isDebugging = true;
+    this.ask('Debugger.enable');
+  }
+
+  private open(): Session {
+    if (this.session !== null) return this.session;
+    const { Session } = createRequire(import.meta.url)('node:inspector') as typeof import('node:inspector');
+    this.session = new Session();
+    this.session.connect();
+    this.session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url));
+    return this.session;
+  }
+
   /** A session of one's own thread answers before `post` returns. */
   private ask(method: string, params: object = {}): unknown {
     let answer: unknown;
     let failure: Error | null = null;
-    this.session.post(method, params, (error, result) => {
+    this.open().post(method, params, (error, result) => {
       failure = error;
       answer = result;
     });

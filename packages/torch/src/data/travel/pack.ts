@@ -63,7 +63,8 @@ export class Packer {
   private readonly tensors: PackedTensor[] = [];
   private readonly numbers = new Map<unknown, number>();
   private readonly order: unknown[] = [];
-  private inspector: FunctionInspector | null = null;
+  private readonly known = knownValues();
+  private readonly inspector = new FunctionInspector();
   private readonly functions = new Map<number, object>();
 
   /** @param byText functions of libraries that the other thread cannot import, and that go by their text instead */
@@ -84,7 +85,7 @@ export class Packer {
         cause: error.cause,
       });
     } finally {
-      this.inspector?.close();
+      this.inspector.close();
     }
   }
 
@@ -93,7 +94,7 @@ export class Packer {
     if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return value as PackedValue;
     const seen = this.numbers.get(value);
     if (seen !== undefined) return { node: seen };
-    const known = knownValues().get(value);
+    const known = this.known.get(value);
     if (known !== undefined) {
       const node = this.put(value, { kind: 'known', place: known });
       if (typeof value === 'function') this.functions.set(node.node, value);
@@ -233,7 +234,7 @@ export class Packer {
     const type: unknown = Object.hasOwn(prototype as object, 'constructor') ? (prototype as Fields).constructor : null;
     if (typeof type !== 'function' || type.prototype !== prototype)
       throw new Refusal(path, `its prototype is that of no class. ${ways}`);
-    const known = knownValues().get(type);
+    const known = this.known.get(type);
     if (known !== undefined && known.from !== 'torch' && !(value instanceof Error))
       throw new Refusal(path, `a ${type.name} of Node.js belongs to the thread that made it. ${ways}`);
     for (let at: unknown = type; typeof at === 'function' && at.prototype; at = Object.getPrototypeOf(at)) {
@@ -255,7 +256,6 @@ export class Packer {
   // --- functions ---------------------------------------------------------------------------------------------------
 
   private addFunction(fn: object, path: string, owner: object | null): PackedValue {
-    this.inspector ??= new FunctionInspector();
     const text = textOf(fn);
     const place = text === null ? null : this.inspector.place(fn);
     if (text === null || place === null || place.url.startsWith('node:'))
@@ -291,9 +291,9 @@ export class Packer {
     if (kind === 'method' && namesIn(text).has('super'))
       throw new Refusal(path, 'this method of an object uses super, whose object is not known here; write a class');
     const base = kind === 'class' ? this.baseOf(fn, path) : undefined;
-    const [line, column] = this.inspector!.position(place, text);
+    const [line, column] = this.inspector.position(fn, place, text);
     const variables: [string, PackedValue][] = [];
-    const found = this.inspector!.variables(fn, namesIn(text));
+    const found = this.inspector.variables(fn, namesIn(text));
     for (const [name, value] of found) {
       if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) || reserved.has(name)) continue;
       if (kind === 'class' && value === fn) continue;

@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
 import { enterWorker, Passage } from '../../handover.js';
-import { memory } from '../../memory.js';
 import { BatchFetcher, Voided } from '../batchFetcher.js';
 import { end, skipped } from '../batchMarks.js';
 import { defaultCollate, defaultConvert } from '../collate.js';
@@ -12,7 +11,15 @@ import { batchSeed, seedThread } from '../seeding.js';
 import { Subset } from '../subset.js';
 import { TensorDataset } from '../tensorDataset.js';
 import { type Unpacked, Unresolved, unpack } from '../travel/unpack.js';
-import { arrivals, type BadSample, currentEpoch, type Outcome, type Reply, type Request } from './messages.js';
+import {
+  arrivals,
+  type BadSample,
+  currentEpoch,
+  type Outcome,
+  type Reply,
+  type Request,
+  type StreamReport,
+} from './messages.js';
 import { dropParcel, toParcel } from './parcel.js';
 import { setWorkerInfo } from './workerInfo.js';
 
@@ -29,7 +36,10 @@ class Job {
   /** Whether a batch is new and nobody else's. */
   readonly ownsBatches: boolean;
 
-  constructor(unpacked: Unpacked, { rules }: OpenRequest) {
+  constructor(
+    private readonly unpacked: Unpacked,
+    { rules }: OpenRequest,
+  ) {
     this.dataset = unpacked.get('dataset') as Dataset | IterableDataset;
     this.types = unpacked.functions;
     this.initialize = unpacked.get('workerInitFn') as Job['initialize'];
@@ -39,6 +49,10 @@ class Job {
     this.ownsBatches = collateFn === null && rules.collates && (!isMade || makesNewBatches(this.dataset));
     const collate = collateFn ?? (rules.collates ? defaultCollate : defaultConvert);
     this.collate = isMade ? null : collate;
+  }
+
+  dispose(): void {
+    this.unpacked.dispose();
   }
 }
 
@@ -220,12 +234,16 @@ export class BatchWorker {
         made = made instanceof Promise ? made.then(pinBatch) : pinBatch(made);
     }
     const batch = made instanceof Promise ? await made : made;
-    if (batch === end) return { kind: 'ended' };
-    const state = stream?.state() ?? null;
-    const dataset = state?.dataset ? toParcel(state.dataset, passage, job.types) : null;
-    const samples = (stream?.taken ?? 0) - before;
-    if (batch === skipped) return { kind: 'skipped', dataset, samples };
-    return { kind: 'batch', parcel: toParcel(batch, passage, job.types, job.ownsBatches), dataset, samples };
+    const report = stream === null ? null : this.report(stream, job, before);
+    if (batch === end) return { kind: 'ended', stream: report };
+    if (batch === skipped) return { kind: 'skipped', stream: report };
+    return { kind: 'batch', parcel: toParcel(batch, passage, job.types, job.ownsBatches), stream: report };
+  }
+
+  private report(stream: SampleStream, job: Job, before: number): StreamReport {
+    const { batches, ended, dataset } = stream.state();
+    const packed = dataset === null ? null : toParcel(dataset, this.passage, job.types);
+    return { batches, ended, dataset: packed, samples: stream.taken - before };
   }
 
   private closeStream(): void {
@@ -239,12 +257,11 @@ export class BatchWorker {
       this.closeStream();
     } finally {
       setWorkerInfo(null);
+      this.job?.dispose();
       this.job = null;
       this.open = null;
       this.fetcher = null;
       this.failure = null;
-      // The dataset's tensors are shared: what this thread forgets must not keep their memory.
-      memory.collect();
     }
   }
 }

@@ -43,12 +43,22 @@ export interface BadSample {
   error: ErrorReport;
 }
 
+/** Where a worker's stream is after a request. */
+export interface StreamReport {
+  batches: number;
+  ended: boolean;
+  /** The dataset's own state. */
+  dataset: Parcel | null;
+  /** Samples that this request took. */
+  samples: number;
+}
+
 export type Outcome =
-  | { kind: 'batch'; parcel: Parcel; dataset: Parcel | null; samples: number }
+  | { kind: 'batch'; parcel: Parcel; stream: StreamReport | null }
   /** No sample of the batch could be loaded. */
-  | { kind: 'skipped'; dataset: Parcel | null; samples: number }
+  | { kind: 'skipped'; stream: StreamReport | null }
   /** This worker's share is used up. */
-  | { kind: 'ended' }
+  | { kind: 'ended'; stream: StreamReport | null }
   | { kind: 'failed'; error: ErrorReport; index: number | null; dataset: string };
 
 /** From a worker to the loader. */

@@ -32,6 +32,10 @@ export interface WorkerBatchesSettings {
   persistent: boolean;
   generators: readonly Generator[];
   sampler: Stateful | null;
+  /** What the workers' datasets are to start a new epoch from. */
+  datasetStates: readonly StreamState['dataset'][] | null;
+  /** Told at the end of what a stateful dataset has come to in each worker. */
+  keepDatasetStates(states: StreamState['dataset'][]): void;
   onBadSample(bad: BadSample): void;
 }
 
@@ -80,6 +84,10 @@ export class WorkerBatches implements BatchSource {
     this.turn = 0;
     this.givingTurn = 0;
     this.streams = settings.keys === null ? streamStates(resumeAt, numWorkers) : null;
+    if (resumeAt === null)
+      settings.datasetStates?.forEach((dataset, worker) => {
+        if (this.streams?.[worker] !== undefined) this.streams[worker] = { batches: 0, ended: false, dataset };
+      });
     if (this.streams !== null) this.givingTurn = this.turn = (resumeAt?.turn as number | undefined) ?? 0;
     this.pool.beginEpoch(settings.baseSeed, (...outcome) => this.receive(...outcome), this.streams);
   }
@@ -101,12 +109,13 @@ export class WorkerBatches implements BatchSource {
   state(): Record<string, unknown> {
     if (this.streams !== null) return { turn: this.givingTurn, workers: this.streams.map((stream) => ({ ...stream })) };
     const ahead = [...this.tasks.filter(({ isGiven }) => isGiven).map(({ number }) => number), ...this.givenBefore];
-    const { source } = this.now();
+    const { source } = this.now()!;
     return ahead.length === 0 ? source : { ...source, given_ahead: ahead };
   }
 
   /** How the loader's generators and sampler would stand if nothing were loaded ahead. */
-  now(): Moment {
+  now(): Moment | null {
+    if (this.streams !== null) return null;
     this.firstMoment ??= this.takeMoment();
     return this.moment ?? this.firstMoment;
   }
@@ -247,14 +256,11 @@ export class WorkerBatches implements BatchSource {
     const types = this.pool.typesOf(worker);
     const batch = outcome.kind === 'batch' ? fromParcel(outcome.parcel, passage, types) : undefined;
     if (this.streams !== null) {
-      const stream = this.streams[worker]!;
-      if (outcome.kind === 'ended') this.streams[worker] = { ...stream, ended: true };
-      else {
-        const dataset = outcome.dataset === null ? null : fromParcel(outcome.dataset, passage, types);
-        this.streams[worker] = { ...stream, batches: stream.batches + 1, dataset: dataset as StreamState['dataset'] };
-        this.samples += outcome.samples;
-        warnBeyondLength(this.settings.dataset as IterableDataset, this.samples);
-      }
+      const { batches, ended, dataset, samples } = outcome.stream!;
+      const state = dataset === null ? null : (fromParcel(dataset, passage, types) as StreamState['dataset']);
+      this.streams[worker] = { batches, ended: ended || outcome.kind === 'ended', dataset: state };
+      this.samples += samples;
+      warnBeyondLength(this.settings.dataset as IterableDataset, this.samples);
       this.givingTurn = (worker + 1) % this.pool.threads.length;
     }
     task.isGiven = true;
@@ -295,6 +301,8 @@ export class WorkerBatches implements BatchSource {
 
   private async release(how: 'park' | 'end'): Promise<void> {
     const { pool } = this;
+    if (this.streams?.some(({ dataset }) => dataset !== null))
+      this.settings.keepDatasetStates(this.streams.map(({ dataset }) => dataset));
     if (this.settings.persistent && pool.failure === null) pool.voidEpoch();
     else if (how === 'park') pool.park();
     else await pool.end();
@@ -360,7 +368,7 @@ export class WorkerBatches implements BatchSource {
   private rewind(): void {
     if (this.streams !== null || this.firstMoment === null) return;
     const { generators, sampler } = this.settings;
-    const { generators: states, sampler: samplerState } = this.now();
+    const { generators: states, sampler: samplerState } = this.now()!;
     generators.forEach((generator, i) => {
       if (generator.getState().equal(this.lastGenerators![i]!)) generator.setState(states[i]!);
     });

@@ -190,8 +190,8 @@ export class WorkerPool {
   drop(worker: number, outcome: Outcome): void {
     const { passage } = this.threads[worker]!;
     if (outcome.kind === 'batch') passage.drop(outcome.parcel.ticket, outcome.parcel.count);
-    if ((outcome.kind === 'batch' || outcome.kind === 'skipped') && outcome.dataset !== null)
-      passage.drop(outcome.dataset.ticket, outcome.dataset.count);
+    const dataset = outcome.kind === 'failed' ? null : outcome.stream?.dataset;
+    if (dataset) passage.drop(dataset.ticket, dataset.count);
   }
 
   /** Some functions could not be imported from the libraries they belong to: their text goes instead. */

@@ -109,13 +109,14 @@ export class WorkerThread {
     this.isEnding = true;
     this.onReply = null;
     this.onDeath = null;
+    // What it still makes is freed at once.
+    this.passage.close();
     this.worker.ref();
     this.post({ type: 'end' });
     const timer = setTimeout(() => void this.worker.terminate(), grace);
     await this.exited;
     clearTimeout(timer);
     this.port.close();
-    this.passage.close();
   }
 
   private handle(reply: Reply): void {
