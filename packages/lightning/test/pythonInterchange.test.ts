@@ -170,7 +170,7 @@ describe.skipIf(!hasTorch)('a checkpoint of ours in Python', () => {
     const model = new Net();
     await newTrainer(3, { enableCheckpointing: false }).fit(model, { datamodule: new Data(), ckptPath: path });
     after = model.layer.weight.tolist();
-  });
+  }, 60_000);
 
   test('is made of tensors and plain data alone', () => {
     const allowed =

@@ -146,7 +146,7 @@ describe('run k batches, save, resume: the same as running straight through, bit
     );
   });
 
-  test('in a process that starts fresh', async () => {
+  test('in a process that starts fresh', { timeout: 180_000 }, async () => {
     const cases: Scenario[] = [
       usual,
       {
@@ -182,32 +182,36 @@ describe('run k batches, save, resume: the same as running straight through, bit
   });
 
   test.each([
-    ['saving at every step', { ...usual, checkpoint: 'everyStep', accumulate: 1 }],
-    ['saving the best in the background', { ...usual, checkpoint: 'bestAsync', accumulate: 1, maxEpochs: 3 }],
-  ] as const)('after kill -9 at any moment, from the newest file, %s', async (_, settings) => {
-    const folder = nextFolder();
-    const { outcome } = await runStraight(settings, folder);
-    rmSync(join(folder, 'models'), { recursive: true, force: true });
-    const task: ProcessTask = { scenario: settings, folder, from: 'auto', saysSteps: true };
-    // Different moments in every run of the test: whichever it is, nothing may be lost.
-    const resumedFrom = new Set<string>();
-    for (let kills = 0; kills < 2; kills += 1) {
-      const run = start([task]);
-      const last = Math.floor(Math.random() * 5) + 2 * kills;
-      for (const name of await run.killAfter(last, Math.random() * 20)) resumedFrom.add(name);
-    }
-    const { outcomes, resumed: names } = await start([task]).done;
-    for (const name of names) resumedFrom.add(name);
-    const [resumed] = outcomes;
-    const { rows, state } = resumed!;
-    expect(firstDifference(state, outcome.state)).toBeNull();
-    expect(firstDifference(rows, outcome.rows.slice(outcome.rows.length - rows.length))).toBeNull();
-    // What the killed processes were writing is hidden, and goes when it is a minute old. Files that a run went on from stay.
-    const files = readdirSync(join(folder, 'models')).filter((name) => !name.startsWith('.'));
-    expect(files.filter((name) => !resumedFrom.has(name) || outcome.files.includes(name)).sort()).toEqual(
-      outcome.files,
-    );
-  });
+    ['saving at every step', 2, { ...usual, checkpoint: 'everyStep', accumulate: 1 }],
+    ['saving the best in the background', 1, { ...usual, checkpoint: 'bestAsync', accumulate: 1, maxEpochs: 3 }],
+  ] as const)(
+    'after kill -9 at any moment, from the newest file, %s',
+    { timeout: 180_000 },
+    async (_, times, settings) => {
+      const folder = nextFolder();
+      const { outcome } = await runStraight(settings, folder);
+      rmSync(join(folder, 'models'), { recursive: true, force: true });
+      const task: ProcessTask = { scenario: settings, folder, from: 'auto', saysSteps: true };
+      // Different moments in every run of the test: whichever it is, nothing may be lost.
+      const resumedFrom = new Set<string>();
+      for (let kills = 0; kills < times; kills += 1) {
+        const run = start([task]);
+        const last = Math.floor(Math.random() * 5) + 2 * kills;
+        for (const name of await run.killAfter(last, Math.random() * 20)) resumedFrom.add(name);
+      }
+      const { outcomes, resumed: names } = await start([task]).done;
+      for (const name of names) resumedFrom.add(name);
+      const [resumed] = outcomes;
+      const { rows, state } = resumed!;
+      expect(firstDifference(state, outcome.state)).toBeNull();
+      expect(firstDifference(rows, outcome.rows.slice(outcome.rows.length - rows.length))).toBeNull();
+      // What the killed processes were writing is hidden, and goes when it is a minute old. Files that a run went on from stay.
+      const files = readdirSync(join(folder, 'models')).filter((name) => !name.startsWith('.'));
+      expect(files.filter((name) => !resumedFrom.has(name) || outcome.files.includes(name)).sort()).toEqual(
+        outcome.files,
+      );
+    },
+  );
 });
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));

@@ -19,7 +19,10 @@ export abstract class Callback {
     return this.constructor.name;
   }
 
-  /** True for callbacks that watch a metric: their `onTrainEpochEnd` runs after the module's, so they see what it logs. */
+  /**
+   * True for callbacks that watch a metric: their `onTrainBatchEnd`, `onValidationEnd` and `onTrainEpochEnd` run after the
+   * module's, so they see what it logs and save what it did.
+   */
   readonly monitorsMetrics: boolean = false;
 
   /** True for callbacks that store predictions themselves: `predict` then returns none unless it is told to. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ones, Tensor } from '@lightning-ts/torch';
@@ -14,6 +14,7 @@ import { LightningModule } from '../module/lightningModule.js';
 import type { OptimizersConfig } from '../module/optimizersConfig.js';
 import { BoringModel } from '../testing/boringModel.js';
 import { RecordingCallback } from '../testing/recordingCallback.js';
+import { nextHpcCheckpoint } from './checkpointPath.js';
 import type { TrainerOptions } from './options.js';
 import { Trainer } from './trainer.js';
 
@@ -357,6 +358,77 @@ describe('ckptPath', () => {
     const model = new Net({ hiddenSize: 2 });
     model.configureOptimizers = () => new Adam(model.parameters());
     expect(await codeOf(fit(model, { maxEpochs: 5 }))).toBe('CHECKPOINT_INVALID');
+  });
+});
+
+describe('where a run goes on from', () => {
+  const fitOnce = async (options: TrainerOptions, ckptPath: string | null = null): Promise<Trainer> => {
+    const trainer = newTrainer({ enableCheckpointing: true, ...options });
+    await trainer.fit(new Net({ hiddenSize: 2 }), { trainDataloaders: data, ckptPath });
+    return trainer;
+  };
+  const newFolder = (): string => mkdtempSync(join(tmpdir(), 'lightning-'));
+  const age = (path: string, seconds: number): void =>
+    utimesSync(path, Date.now() / 1000 - seconds, Date.now() / 1000 - seconds);
+
+  test("'auto' is the newest file that can be trained on, of whatever name; nothing when there is none", async () => {
+    const dirpath = newFolder();
+    const callbacks = () => new ModelCheckpoint({ dirpath, everyNTrainSteps: 2, saveTopK: -1 });
+    const first = await fitOnce({ callbacks: callbacks(), defaultRootDir: newFolder() }, 'auto');
+    expect(first.ckptPath).toBeNull();
+    const names = readdirSync(dirpath).sort();
+    expect(names).toEqual(['epoch=0-step=2.ckpt', 'epoch=0-step=4.ckpt', 'epoch=0-step=5.ckpt']);
+    for (const [index, name] of names.entries()) age(join(dirpath, name), [30, 10, 20][index]!);
+    const root = newFolder();
+    const second = await fitOnce({ callbacks: callbacks(), defaultRootDir: root, maxSteps: 4 }, 'auto');
+    expect(second.ckptPath).toBe(join(dirpath, 'epoch=0-step=4.ckpt'));
+    // What a cluster's pre-emption left counts as well.
+    await first.saveCheckpoint(join(root, 'hpc_ckpt_3.ckpt'));
+    const third = await fitOnce({ callbacks: callbacks(), defaultRootDir: root }, 'auto');
+    expect(third.ckptPath).toBe(join(root, 'hpc_ckpt_3.ckpt'));
+    const weights = newFolder();
+    const saving = new ModelCheckpoint({ dirpath: weights, saveWeightsOnly: true });
+    await fitOnce({ callbacks: saving, defaultRootDir: newFolder() });
+    expect(readdirSync(weights)).toHaveLength(1);
+    const fourth = await fitOnce(
+      { callbacks: new ModelCheckpoint({ dirpath: weights, saveWeightsOnly: true }), defaultRootDir: newFolder() },
+      'auto',
+    );
+    expect(fourth.ckptPath).toBeNull();
+  });
+
+  test("'hpc' is the highest number in defaultRootDir, or an error", async () => {
+    const root = newFolder();
+    expect(await codeOf(() => fitOnce({ defaultRootDir: root }, 'hpc'))).toBe('CHECKPOINT_NOT_FOUND');
+    expect(nextHpcCheckpoint(root)).toBe(join(root, 'hpc_ckpt_1.ckpt'));
+    const trainer = await fitOnce({ defaultRootDir: newFolder() });
+    for (const number of [2, 10]) await trainer.saveCheckpoint(join(root, `hpc_ckpt_${number}.ckpt`));
+    expect((await fitOnce({ defaultRootDir: root }, 'hpc')).ckptPath).toBe(join(root, 'hpc_ckpt_10.ckpt'));
+    expect(nextHpcCheckpoint(root)).toBe(join(root, 'hpc_ckpt_11.ckpt'));
+  });
+
+  test('a damaged file is an error that says so', async () => {
+    const path = nextPath();
+    await (await fitOnce({ defaultRootDir: newFolder() })).saveCheckpoint(path);
+    truncateSync(path, 700);
+    expect(await codeOf(() => fitOnce({ defaultRootDir: newFolder() }, path))).toBe('CHECKPOINT_DAMAGED');
+    expect(await codeOf(() => Net.loadFromCheckpoint(path))).toBe('CHECKPOINT_DAMAGED');
+  });
+
+  test('evaluation gives callbacks their states, unless the Trainer has trained: they know more then', async () => {
+    const dirpath = newFolder();
+    const checkpoint = new ModelCheckpoint({ dirpath, everyNEpochs: 1, saveTopK: -1 });
+    const trainer = await fitOnce({ callbacks: checkpoint, maxEpochs: 2 });
+    const model = new Net({ hiddenSize: 2 });
+    model.testStep = () => {};
+    const early = join(dirpath, 'epoch=0-step=5.ckpt');
+    const late = join(dirpath, 'epoch=1-step=10.ckpt');
+    await trainer.test(model, { dataloaders: data, ckptPath: early, verbose: false });
+    expect(checkpoint.bestModelPath).toBe(late);
+    const other = new ModelCheckpoint({ dirpath, everyNEpochs: 1, saveTopK: -1 });
+    const fresh = newTrainer({ enableCheckpointing: true, callbacks: other });
+    await fresh.test(model, { dataloaders: data, ckptPath: early, verbose: false });
+    expect(other.bestModelPath).toBe(early);
   });
 });
 

@@ -8,6 +8,8 @@ import type { LightningDataModule } from '../module/dataModule.js';
 import { describe } from '../module/hparams.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
 import type { Loader } from '../module/loaderTypes.js';
+import { splitLoader } from './splitLoaders.js';
+import type { Split } from './splitSamplers.js';
 
 /** The four kinds of data. */
 export type DataKind = 'train' | 'val' | 'test' | 'predict';
@@ -35,6 +37,8 @@ export class DataSources {
     private readonly dataModule: LightningDataModule | null,
     private readonly given: Readonly<Partial<Record<DataKind, unknown>>>,
     private readonly keepsOrder: boolean,
+    /** How loaders are split among processes; null when they are not. */
+    private readonly split: Split | null = null,
   ) {}
 
   /** Whether there is anything to ask for loaders of a kind. */
@@ -107,7 +111,8 @@ export class DataSources {
           `${nameOf(index)} has no batches. Check the dataset, and dropLast with a batch larger than it.`,
         );
       }
-      return this.keepsOrder && (kind === 'train' || kind === 'val') ? inOrder(loader, kind) : loader;
+      const ordered = this.keepsOrder && (kind === 'train' || kind === 'val') ? inOrder(loader, kind) : loader;
+      return this.split === null ? ordered : splitLoader(ordered, kind, this.split);
     });
   }
 

@@ -11,7 +11,7 @@ export interface FitOptions<Batch = unknown> {
   readonly trainDataloaders?: TrainLoaders<Batch>;
   readonly valDataloaders?: EvaluationLoaders<Batch>;
   readonly datamodule?: LightningDataModule;
-  /** A checkpoint to continue from: a path, `'last'`, `'best'`, or `'auto'` (the last one if there is any). */
+  /** A checkpoint to continue from: a path, `'last'`, `'best'`, `'hpc'`, or `'auto'` (the newest one if there is any). */
   readonly ckptPath?: string | null;
 }
 

@@ -1,5 +1,6 @@
 import { inferenceMode, setGradEnabled, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
+import { processSync } from '../logging/processSync.js';
 import { ResultStore } from '../logging/resultStore.js';
 import { BatchCursor } from '../loops/batchCursor.js';
 import { evaluationHooks } from '../loops/evaluationHooks.js';
@@ -35,7 +36,7 @@ export function evaluationRun(run: Run, plan: EvaluationPlan): EvaluationRun {
     ...run,
     stage,
     cursors: plan.loaders.map((loader) => cursorFor(loader, plan)),
-    results: stage === 'predict' ? null : new ResultStore(scope, false),
+    results: stage === 'predict' ? null : new ResultStore(scope, false, processSync(run.strategy)),
     progress: plan.progress ?? new EvaluationProgress(),
     withoutGrad: plan.usesInferenceMode ? inInferenceMode : inNoGrad,
     step:

@@ -1,5 +1,7 @@
 import { LightningError } from '../errors.js';
+import { processSync } from '../logging/processSync.js';
 import { ResultStore } from '../logging/resultStore.js';
+import { RunAgreement } from '../loops/agreement.js';
 import { AutomaticStep } from '../loops/automaticStep.js';
 import type { ConfiguredOptimizers } from '../loops/configureOptimizers.js';
 import { LightningOptimizer, type OptimizerHost, OptimizerList } from '../loops/lightningOptimizer.js';
@@ -32,7 +34,8 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     data,
     optimizers,
     schedulers: new SchedulerList(configured.schedulers, module, progress, metrics),
-    results: new ResultStore(scope, true),
+    results: new ResultStore(scope, true, processSync(run.strategy)),
+    agreement: RunAgreement.of(run.strategy),
     validation: null,
     evaluation: null,
     toggle: new OptimizerToggle(optimizers),

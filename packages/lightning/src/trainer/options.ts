@@ -17,15 +17,26 @@ export type Amount = number | `${number}%` | { readonly batches: number } | { re
 /** Where to compute. */
 export type AcceleratorName = 'auto' | 'cpu' | 'gpu' | 'cuda' | 'mps';
 
+type UnusedParameters = '' | '_find_unused_parameters_false' | '_find_unused_parameters_true';
+/** The strategies with a name; others can be registered with `StrategyRegistry`. */
+export type StrategyName =
+  | 'auto'
+  | 'single_device'
+  | `${'ddp' | 'ddp_spawn' | 'ddp_fork' | 'ddp_notebook'}${UnusedParameters}`
+  | (string & {});
+
 /** Everything a Trainer can be told. All are optional; an unknown name is an error. */
 export interface TrainerOptions {
   /** The kind of device. Default `'auto'`: the best one that is there. */
   readonly accelerator?: AcceleratorName;
-  /** How many devices (`1`, `'1'`), which ones (`[0]`), or `'auto'`. This version runs on one. Default `'auto'`. */
+  /**
+   * How many devices (`2`, `'2'`), which ones (`[0]`, `'0,1'`), or `'auto'`; on the CPU, how many processes. Each gets a process of
+   * its own. Default `'auto'`: what a cluster has started processes for, else one; with `accelerator: 'gpu'`, all GPUs.
+   */
   readonly devices?: number | string | readonly number[];
-  /** How devices and processes work together. Default `'auto'`: a single device. */
-  readonly strategy?: 'auto' | 'single_device' | Strategy;
-  /** Machines that take part. This version runs on one. Default 1. */
+  /** How devices and processes work together. Default `'auto'`: `'ddp'` when there are several. */
+  readonly strategy?: StrategyName | Strategy;
+  /** Machines that take part. The script is started on each. Default 1. */
   readonly numNodes?: number;
   /**
    * The element type to compute in. `'…-true'`: everything; `'…-mixed'`: the operators that gain by it, weights in float32.
@@ -99,7 +110,7 @@ export interface TrainerOptions {
   readonly barebones?: boolean;
   /**
    * Parts that take the place of the usual ones: a `Precision` of one's own, a `CheckpointIO` that decides where and how
-   * checkpoints are kept, a `ClusterEnvironment` for how the job is started again.
+   * checkpoints are kept, a `ClusterEnvironment` for how the processes are started and find each other.
    */
   readonly plugins?: Plugin | readonly Plugin[];
   /** Measures where the time goes: `'simple'`, `'advanced'`, `'pytorch'` or a `Profiler`. Default null: nothing is measured, and nothing slower. */
@@ -108,7 +119,10 @@ export interface TrainerOptions {
   readonly defaultRootDir?: string;
   /** Ask for new train and validation loaders after every n epochs; 0: never. Default 0. */
   readonly reloadDataloadersEveryNEpochs?: number;
-  /** Whether loaders are given samplers that split the data among processes. With one process nothing is split. Default true. */
+  /**
+   * Whether loaders are given samplers that split the data among processes: in training equally, in evaluation so that each sample
+   * is used once. With one process nothing is split. Default true.
+   */
   readonly useDistributedSampler?: boolean;
   /** Whether batch norms gather their statistics over all processes. With one process they are whole anyway. Default false. */
   readonly syncBatchnorm?: boolean;

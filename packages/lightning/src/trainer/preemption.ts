@@ -4,7 +4,7 @@ import type { Trainer } from './trainer.js';
 
 /** The signals that save a checkpoint before the run ends. */
 export function preemptionSignals({ plugins, preemptionSignal }: ResolvedOptions): NodeJS.Signals[] {
-  return [preemptionSignal, plugins.environment?.requeueSignal ?? null].filter((signal) => signal !== null);
+  return [preemptionSignal, plugins.environment.requeueSignal].filter((signal) => signal !== null);
 }
 
 /**
@@ -19,7 +19,7 @@ export async function saveForLater(trainer: Trainer): Promise<string> {
   // The process may have seconds left: nothing may still be on its way to the disk.
   await checkpointIo.flush?.();
   const { environment } = options.plugins;
-  if (trainer.isGlobalZero && environment !== null && environment.requeueSignal === control.signal)
+  if (trainer.isGlobalZero && environment.requeueSignal === control.signal)
     await environment.requeue();
   return path;
 }

@@ -100,6 +100,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const sanity = integer('numSanityValSteps', given.numSanityValSteps ?? (barebones ? 0 : 2), -1);
   const isTrial = fastDevRun > 0;
   const plugins = resolvePlugins(given.plugins ?? []);
+  const numNodes = integer('numNodes', given.numNodes ?? 1, 1);
   if (plugins.precision !== null && given.precision !== undefined)
     throw conflict(
       `precision is ${describe(given.precision)}, but plugins has a ${plugins.precision.constructor.name}`,
@@ -107,8 +108,8 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const deterministic =
     given.deterministic === 'warn' ? 'warn' : boolean('deterministic', given.deterministic ?? false);
   return Object.freeze({
-    strategy: resolveStrategy(given),
-    numNodes: resolveNodes(given.numNodes ?? 1),
+    strategy: resolveStrategy(given, numNodes, plugins.environment),
+    numNodes,
     precision: precisionName(given.precision ?? '32-true'),
     plugins,
     profiler: resolveProfiler(given.profiler ?? null),
@@ -190,11 +191,6 @@ function refuseWithBarebones(given: TrainerOptions): void {
   ] as const;
   const asked = names.filter((name) => Boolean(given[name]));
   if (asked.length > 0) throw conflict(`barebones leaves out everything but training, but ${asked.join(', ')} is set`);
-}
-
-function resolveNodes(value: unknown): number {
-  if (integer('numNodes', value, 1) === 1) return 1;
-  throw new LightningError('OPTION_UNAVAILABLE', `numNodes is ${describe(value)}. This version runs on one machine.`);
 }
 
 function resolveBenchmark(value: boolean | undefined, deterministic: boolean | 'warn'): boolean | null {

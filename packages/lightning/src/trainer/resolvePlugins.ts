@@ -3,7 +3,7 @@ import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
 import { Precision } from '../precision/precision.js';
 import { ClusterEnvironment } from '../strategies/clusterEnvironment.js';
-import { SLURMEnvironment } from '../strategies/slurmEnvironment.js';
+import { detectEnvironment } from '../strategies/environments/detectEnvironment.js';
 
 /** A part of the Trainer that can be replaced. */
 export type Plugin = CheckpointIO | Precision | ClusterEnvironment;
@@ -13,8 +13,8 @@ export interface ResolvedPlugins {
   readonly checkpointIo: CheckpointIO;
   /** Null: the one that `precision` names. */
   readonly precision: Precision | null;
-  /** The cluster that runs this process; null when there is none that we know. */
-  readonly environment: ClusterEnvironment | null;
+  /** What started this process, and what it says of the job. */
+  readonly environment: ClusterEnvironment;
 }
 
 /** @throws LightningError OPTION_INVALID, OPTION_CONFLICT for two of one kind */
@@ -38,8 +38,7 @@ export function resolvePlugins(given: Plugin | readonly Plugin[]): ResolvedPlugi
   });
   return {
     precision: precision as Precision | null,
-    environment:
-      (environment as ClusterEnvironment | null) ?? (SLURMEnvironment.detect() ? new SLURMEnvironment() : null),
+    environment: (environment as ClusterEnvironment | null) ?? detectEnvironment(),
     checkpointIo: (checkpointIo as CheckpointIO | null) ?? new TorchCheckpointIO(),
   };
 }

@@ -20,6 +20,7 @@ import type { LightningDataModule } from '../module/dataModule.js';
 import { describe } from '../module/hparams.js';
 import { type AnyLightningModule, LightningModule } from '../module/lightningModule.js';
 import type { EvaluationLoaders, TrainLoaders } from '../module/loaderTypes.js';
+import { LightningEnvironment } from '../strategies/environments/lightningEnvironment.js';
 import { dumpCheckpoint, restoreModule } from './checkpoint.js';
 import { hpcCheckpoints, resolveCheckpointPath } from './checkpointPath.js';
 import { type DataKind, DataSources } from './dataSources.js';
@@ -42,6 +43,7 @@ import { prepareFit } from './prepareFit.js';
 import { printEvaluation, printSummary } from './printResults.js';
 import { profileEvaluation, profileFit } from './profiling.js';
 import { Session } from './session.js';
+import { splitSeed } from './splitLoaders.js';
 import { TrainerProperties } from './trainerProperties.js';
 
 /**
@@ -333,7 +335,9 @@ export class Trainer extends TrainerProperties {
     }
     this.strategy.connect(module);
     attachModule(this, module, dataModule);
-    const data = new DataSources(module, dataModule, given, this.options.overfitBatches !== null);
+    const { globalRank: rank, worldSize } = this;
+    const split = worldSize > 1 && this.options.useDistributedSampler ? { rank, worldSize, seed: splitSeed() } : null;
+    const data = new DataSources(module, dataModule, given, this.options.overfitBatches !== null, split);
     const session = new Session(this, stage, module, dataModule, data);
     Object.assign(this.control, { status: 'running', fn: stage, stage: null, shouldStop: false, signal: null });
     this.metrics.clear();
@@ -373,7 +377,7 @@ export class Trainer extends TrainerProperties {
       this.pinnedPath = null;
     }
     if (path !== null || this.pinnedPath !== null) return path ?? this.pinnedPath;
-    const isRequeued = stage === 'fit' && this.options.plugins.environment !== null;
+    const isRequeued = stage === 'fit' && !(this.options.plugins.environment instanceof LightningEnvironment);
     return isRequeued && hpcCheckpoints(this.defaultRootDir).length > 0 ? 'hpc' : null;
   }
 }
