@@ -65,6 +65,8 @@ export const torchFoldersStandOnTensors: ImportRule = (sources) =>
       nn: ['optim', 'data', 'serialize'],
       optim: ['nn', 'data', 'serialize'],
       data: ['nn', 'optim', 'serialize'],
+      amp: ['nn', 'optim', 'data', 'serialize'],
+      func: ['nn', 'optim', 'data', 'serialize'],
       serialize: ['optim', 'data'],
       generated: ['nn', 'optim', 'data', 'serialize'],
     };

@@ -1,10 +1,11 @@
-// CRC-32 (the zip format's) with carry-less multiplication over 512 bits, on processors that have it: four to five times as
-// fast as the 128-bit form that Node's zlib uses. Gopal et al., "Fast CRC Computation for Generic Polynomials Using
+// CRC-32 (the zip format's) with carry-less multiplication over 512 bits, on processors that have it: 3 times (from memory)
+// to 15 times (from the caches) as fast as the 128-bit form that Node's zlib uses. Gopal et al., "Fast CRC Computation for Generic Polynomials Using
 // PCLMULQDQ Instruction" (2009) explains the folding.
 
 #include <cstdint>
 #include <cstring>
 
+#include "checksum.h"
 #include "environment.h"
 #include "values.h"
 
@@ -15,27 +16,39 @@
 
 namespace lt {
 
+/// entries[k][byte]: the remainder of a byte that k more follow.
+struct Table {
+  uint32_t entries[8][256];
+  Table() {
+    for (uint32_t i = 0; i < 256; ++i) {
+      uint32_t value = i;
+      for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320U : 0);
+      entries[0][i] = value;
+    }
+    for (uint32_t i = 0; i < 256; ++i)
+      for (int k = 1; k < 8; ++k) entries[k][i] = (entries[k - 1][i] >> 8) ^ entries[0][entries[k - 1][i] & 0xff];
+  }
+};
+
+/// Eight bytes at a time by tables, without the inversions at both ends.
+static uint32_t tableCrc(uint32_t crc, const uint8_t* data, size_t length) {
+  static const Table table;
+  for (; length >= 8; length -= 8, data += 8) {
+    uint32_t next = 0;
+    for (int i = 0; i < 8; ++i) {
+      const uint32_t byte = data[i] ^ (i < 4 ? (crc >> (8 * i)) & 0xff : 0);
+      next ^= table.entries[7 - i][byte];
+    }
+    crc = next;
+  }
+  for (size_t i = 0; i < length; ++i) crc = (crc >> 8) ^ table.entries[0][(crc ^ data[i]) & 0xff];
+  return crc;
+}
+
 #if LT_WIDE_CRC
 
 static bool hasWideCrc() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq") && __builtin_cpu_supports("pclmul");
-}
-
-/// The remainder of a few bytes, one at a time, without the inversions at both ends.
-static uint32_t bytewise(uint32_t crc, const uint8_t* data, size_t length) {
-  struct Table {
-    uint32_t entries[256];
-    Table() {
-      for (uint32_t i = 0; i < 256; ++i) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0xedb88320U : 0);
-        entries[i] = value;
-      }
-    }
-  };
-  static const Table table;
-  for (size_t i = 0; i < length; ++i) crc = (crc >> 8) ^ table.entries[(crc ^ data[i]) & 0xff];
-  return crc;
 }
 
 /// Moves `state` over as many bits as the constants stand for: x^(bits + 32) and x^(bits - 32) modulo the polynomial,
@@ -79,30 +92,26 @@ __attribute__((target("avx512f,vpclmulqdq,pclmul,sse4.1"))) static uint32_t wide
   uint8_t rest[32];
   std::memcpy(rest, &state, 16);
   std::memcpy(rest + 16, data, static_cast<size_t>(end - data));
-  return bytewise(0, rest, 16 + static_cast<size_t>(end - data));
+  return tableCrc(0, rest, 16 + static_cast<size_t>(end - data));
 }
-
-#else
-
-static bool hasWideCrc() { return false; }
 
 #endif
 
-/// crc32(bytes, crc): the checksum of all that `crc` stands for and of these bytes; null where this processor has nothing
-/// faster than what Node has, and for short arrays.
+uint32_t crc32Of(uint32_t crc, const uint8_t* data, size_t length) {
+#if LT_WIDE_CRC
+  static const bool isWide = hasWideCrc();
+  if (isWide && length >= 256) return ~wideCrc(~crc, data, length);
+#endif
+  return ~tableCrc(~crc, data, length);
+}
+
+/// crc32(bytes, crc): the checksum of all that `crc` stands for and of these bytes, a Uint8Array
 static napi_value crc32(napi_env env, napi_callback_info info) {
   Arguments<2> args(env, info);
   void* data = nullptr;
   size_t length = 0;
-  check(env, napi_get_typedarray_info(env, args[0], nullptr, &length, &data, nullptr, nullptr));  // a Uint8Array
-  static const bool isWide = hasWideCrc();
-  if (!isWide || length < 256) return null(env);
-#if LT_WIDE_CRC
-  uint32_t crc = ~static_cast<uint32_t>(toInt64(env, args[1]));
-  return fromInt64(env, static_cast<int64_t>(~wideCrc(crc, static_cast<const uint8_t*>(data), length) & 0xffffffffU));
-#else
-  return null(env);
-#endif
+  check(env, napi_get_typedarray_info(env, args[0], nullptr, &length, &data, nullptr, nullptr));
+  return fromInt64(env, crc32Of(static_cast<uint32_t>(toInt64(env, args[1])), static_cast<const uint8_t*>(data), length));
 }
 
 void initChecksum(napi_env env, napi_value exports) { define(env, exports, "crc32", guarded<crc32>); }

@@ -83,7 +83,10 @@ export interface Native {
   mapFile(descriptor: number, length: number): Handle;
   storageSlice(owner: Handle, offset: number, length: number): Handle;
   // checksum.cc
-  crc32(bytes: Uint8Array, crc: number): number | null;
+  crc32(bytes: Uint8Array, crc: number): number;
+  // storageRead.cc
+  readStorage(owner: Handle, descriptor: number, position: number): number;
+  readStorageLater(owner: Handle, descriptor: number, position: number): Promise<number>;
   // autograd.cc
   backward(
     tensors: unknown[],

@@ -43,3 +43,14 @@ export const mapFile = (descriptor: number, length: number): Tensor => new Tenso
 /** `length` bytes (at least 1) of a CPU storage from byte `offset` on, as a storage of its own over the same memory. */
 export const storageSlice = (owner: Tensor, offset: number, length: number): Tensor =>
   new Tensor(native.storageSlice(owner.handle, offset, length));
+
+/** Fills the whole storage of a CPU tensor from an open file; the CRC-32 of the bytes. */
+export const fillFromFile = (owner: Tensor, descriptor: number, position: number): number =>
+  native.readStorage(owner.handle, descriptor, position);
+
+/** {@link fillFromFile} on a thread of the pool. The descriptor must stay open meanwhile. */
+export const fillFromFileLater = (owner: Tensor, descriptor: number, position: number): Promise<number> =>
+  native.readStorageLater(owner.handle, descriptor, position);
+
+/** Overwrites the elements of a contiguous CPU tensor. */
+export const fillFromBytes = (tensor: Tensor, bytes: Uint8Array): void => native.copyFromBytes(tensor.handle, bytes);

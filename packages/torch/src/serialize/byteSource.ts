@@ -1,5 +1,7 @@
-import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { crc32 } from '../checksum.js';
+import { fillFromBytes, fillFromFile, fillFromFileLater } from '../storage.js';
+import type { Tensor } from '../tensor.js';
 import { SerializeError } from './errors.js';
 
 /** Bytes that can be read anywhere: a file or a buffer. */
@@ -11,6 +13,15 @@ export interface ByteSource {
   readInto(target: Uint8Array, position: number): void;
 }
 
+/** Bytes that tensors can be filled from. */
+export interface TensorSource extends ByteSource {
+  /**
+   * Fills a contiguous CPU tensor that has its storage, of `length` bytes, to itself; the CRC-32 of the bytes where
+   * `verifies` asks for it, else any number.
+   */
+  fill(owner: Tensor, position: number, length: number, verifies: boolean): number;
+}
+
 /** Copies a range that the caller has checked. */
 export function readRange(source: ByteSource, position: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
@@ -18,7 +29,7 @@ export function readRange(source: ByteSource, position: number, length: number):
   return bytes;
 }
 
-export class BufferSource implements ByteSource {
+export class BufferSource implements TensorSource {
   readonly path = undefined;
 
   constructor(private readonly bytes: Uint8Array) {}
@@ -30,15 +41,20 @@ export class BufferSource implements ByteSource {
   readInto(target: Uint8Array, position: number): void {
     target.set(this.bytes.subarray(position, position + target.length));
   }
+
+  fill(owner: Tensor, position: number, length: number, verifies: boolean): number {
+    const bytes = this.bytes.subarray(position, position + length);
+    fillFromBytes(owner, bytes);
+    return verifies ? crc32(bytes) : 0;
+  }
 }
 
-const readPart = promisify(read);
 /** One read call takes at most 2 GiB. */
 const longestRead = 1 << 30;
 const becameShorter = 'it became shorter while it was read';
 
 /** An open file; close it with {@link FileSource.close}. */
-export class FileSource implements ByteSource {
+export class FileSource implements TensorSource {
   readonly size: number;
   readonly fd: number;
 
@@ -71,15 +87,20 @@ export class FileSource implements ByteSource {
     }
   }
 
-  /** {@link readInto} without blocking the event loop. */
-  async readIntoLater(target: Uint8Array, position: number): Promise<void> {
-    for (let done = 0; done < target.length; ) {
-      const length = Math.min(target.length - done, longestRead);
-      const { bytesRead } = await readPart(this.fd, target, done, length, position + done).catch((cause) => {
-        throw readFailed(this.path, cause);
-      });
-      if (bytesRead === 0) throw readFailed(this.path, new Error(becameShorter));
-      done += bytesRead;
+  fill(owner: Tensor, position: number): number {
+    try {
+      return fillFromFile(owner, this.fd, position);
+    } catch (cause) {
+      throw readFailed(this.path, cause);
+    }
+  }
+
+  /** {@link fill} without blocking the event loop; the file must stay open meanwhile. */
+  async fillLater(owner: Tensor, position: number): Promise<number> {
+    try {
+      return await fillFromFileLater(owner, this.fd, position);
+    } catch (cause) {
+      throw readFailed(this.path, cause);
     }
   }
 

@@ -1,8 +1,8 @@
 import { empty } from '../creation.js';
 import { type DeviceLike, devices } from '../device.js';
-import { asView, storageBytes } from '../storage.js';
+import { asView } from '../storage.js';
 import type { Tensor } from '../tensor.js';
-import { BufferSource, type ByteSource, FileSource } from './byteSource.js';
+import { BufferSource, FileSource, type TensorSource } from './byteSource.js';
 import { SerializeError } from './errors.js';
 import { MappedFile } from './mappedFile.js';
 import { dtypeOf, readSafetensorsHeader, type SafetensorsEntry, type SafetensorsHeader } from './safetensorsHeader.js';
@@ -24,11 +24,12 @@ export interface SafetensorsFileOptions extends SafetensorsOptions {
 /** What a file says of one tensor; `dtype` is the format's own name, such as `F32`. */
 export type SafetensorsInfo = Pick<SafetensorsEntry, 'dtype' | 'shape' | 'byteLength'>;
 
-/** Memory to fill from the file before `tensor` is what the file holds. */
+/** A tensor, and what is to be read into it before it is what the file holds. */
 interface Draft {
   tensor: Tensor;
-  target: Uint8Array | null;
+  isFilled: boolean;
   position: number;
+  byteLength: number;
 }
 
 /**
@@ -42,7 +43,7 @@ export class SafetensorsFile {
 
   /** Use {@link openSafetensors}. */
   constructor(
-    private readonly source: ByteSource,
+    private readonly source: TensorSource,
     private readonly options: SafetensorsFileOptions = {},
   ) {
     try {
@@ -82,16 +83,16 @@ export class SafetensorsFile {
    */
   get(name: string): Tensor {
     const draft = this.draft(name);
-    if (draft.target !== null) this.source.readInto(draft.target, draft.position);
+    if (!draft.isFilled) this.source.fill(draft.tensor, draft.position, draft.byteLength, false);
     return this.finish(draft);
   }
 
   /** {@link get} without blocking the event loop. */
   async getLater(name: string): Promise<Tensor> {
     const draft = this.draft(name);
-    if (draft.target !== null) {
-      if (this.source instanceof FileSource) await this.source.readIntoLater(draft.target, draft.position);
-      else this.source.readInto(draft.target, draft.position);
+    if (!draft.isFilled) {
+      if (this.source instanceof FileSource) await this.source.fillLater(draft.tensor, draft.position);
+      else this.source.fill(draft.tensor, draft.position, draft.byteLength, false);
     }
     return this.finish(draft);
   }
@@ -134,15 +135,14 @@ export class SafetensorsFile {
     }
     this.checkDevice();
     try {
-      if (byteLength === 0) return { tensor: empty(shape, { dtype }), target: null, position };
+      if (byteLength === 0) return { tensor: empty(shape, { dtype }), isFilled: true, position, byteLength };
       const owner = this.mapping?.slice(position, byteLength, dtype) ?? null;
       if (owner !== null) {
         const tensor = asView(owner, dtype, shape, rowMajor(shape));
         owner.dispose();
-        return { tensor, target: null, position };
+        return { tensor, isFilled: true, position, byteLength };
       }
-      const tensor = empty(shape, { dtype });
-      return { tensor, target: storageBytes(tensor), position };
+      return { tensor: empty(shape, { dtype }), isFilled: false, position, byteLength };
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new SerializeError('SAFETENSORS_CORRUPT', `${about()} cannot be made: ${reason}`, { path, cause });

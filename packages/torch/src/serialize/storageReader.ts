@@ -1,8 +1,10 @@
 import { crc32 } from '../checksum.js';
-import { elementSizes, empty, fromTypedArray } from '../creation.js';
+import { elementSizes, empty } from '../creation.js';
 import { Device, type DeviceLike, devices } from '../device.js';
 import type { DType } from '../dtype.js';
-import { storageBytes } from '../storage.js';
+import { fillFromBytes, storageBytes } from '../storage.js';
+import type { Tensor } from '../tensor.js';
+import type { FileSource, TensorSource } from './byteSource.js';
 import { SerializeError } from './errors.js';
 import type { MappedFile } from './mappedFile.js';
 import { PickledObject } from './pythonValues.js';
@@ -24,29 +26,24 @@ export interface StoragePlace {
   damaged?: () => Error;
 }
 
-/** A piece of memory to fill from the file. */
-export interface ReadRequest {
-  target: Uint8Array;
-  position: number;
-  /** Called when it is filled, in the order of the requests; throws when the bytes are not those that were written. */
-  arrived(): void;
-}
-
 interface PendingStorage {
   storage: Storage;
   byteLength: number;
-  /** What to fill; null where the bytes are the file's own. */
-  target: Uint8Array | null;
   device: string;
   place: StoragePlace | null;
+  /** Whether the bytes are the file's own, and need no reading. */
+  isMapped: boolean;
 }
 
-const readSize = 4 << 20;
+/** A storage less than this is read at once: a turn through another thread would cost more. */
+const smallStorage = 64 << 10;
+/** Readings under way at one time. */
+const mostReadings = 4;
 const longestKey = 1024;
 
 /**
  * The storages a file's pickle refers to. Their memory is taken while the pickle is read; their bytes are read
- * afterwards straight into that memory, in pieces, so that there is no second copy of them.
+ * afterwards straight into that memory, so that there is no second copy of them.
  */
 export class StorageReader {
   private readonly pending = new Map<string, PendingStorage>();
@@ -142,46 +139,68 @@ export class StorageReader {
     return id;
   }
 
-  /** What to read, piece by piece. The next may be asked for before the last has arrived; then comes {@link finish}. */
-  *requests(): Generator<ReadRequest, void, void> {
+  /** Reads the bytes of all storages, and checks what could not be checked without them. */
+  fill(source: TensorSource): void {
     for (const [key, entry] of this.pending) {
-      const { place } = entry;
-      if (place === null) throw this.corrupt(`the bytes of storage ${key} are missing`);
-      const isMapped = entry.target === null;
-      if (isMapped && place.crc === null && !this.options.isBigEndian) continue;
-      const target = entry.target ?? storageBytes(entry.storage.owner);
-      if (place.unpacked !== undefined) {
-        target.set(place.unpacked());
-        this.complete(entry, target);
-        continue;
-      }
-      let crc = 0;
-      const arrived = (part: Uint8Array, end: number): void => {
-        if (place.crc !== null) crc = crc32(part, crc);
-        if (end < target.length) return;
-        if (place.crc !== null && crc !== place.crc && place.damaged !== undefined) throw place.damaged();
-        this.complete(entry, target);
-      };
-      for (let start = 0; start < target.length; start += readSize) {
-        const part = target.subarray(start, start + readSize);
-        const end = start + part.length;
-        if (isMapped) arrived(part, end);
-        else yield { target: part, position: place.position + start, arrived: () => arrived(part, end) };
-      }
+      const owner = this.prepare(key, entry);
+      if (owner === null) continue;
+      const { position, crc } = entry.place as StoragePlace;
+      this.complete(entry, owner, source.fill(owner, position, entry.byteLength, crc !== null));
     }
-  }
-
-  /** To call once everything has arrived: what could not be checked without the elements. */
-  finish(): void {
     for (const check of this.checks) check();
   }
 
-  private complete({ storage, device }: PendingStorage, target: Uint8Array): void {
-    if (this.options.isBigEndian) swapBytes(target, storage.dtype);
-    if (device === 'cpu' || target.length === 0) return;
-    const bytes = fromTypedArray(target);
-    storage.owner.copy_(bytes);
-    bytes.dispose();
+  /** {@link fill} without blocking the event loop, several storages at a time. */
+  async fillLater(source: FileSource): Promise<void> {
+    const running = new Set<Promise<void>>();
+    try {
+      for (const [key, entry] of this.pending) {
+        const owner = this.prepare(key, entry);
+        if (owner === null) continue;
+        const { position } = entry.place as StoragePlace;
+        if (entry.byteLength < smallStorage) {
+          this.complete(entry, owner, source.fill(owner, position));
+          continue;
+        }
+        const reading: Promise<void> = source
+          .fillLater(owner, position)
+          .then((crc) => this.complete(entry, owner, crc))
+          .finally(() => running.delete(reading));
+        running.add(reading);
+        if (running.size === mostReadings) await Promise.race(running);
+      }
+      await Promise.all(running);
+    } catch (error) {
+      await Promise.allSettled(running); // nothing may still read when the file is closed
+      throw error;
+    }
+    for (const check of this.checks) check();
+  }
+
+  /** The CPU tensor to read a storage into; null when its bytes are there already. */
+  private prepare(key: string, entry: PendingStorage): Tensor | null {
+    const { storage, device, place, byteLength, isMapped } = entry;
+    if (place === null) throw this.corrupt(`the bytes of storage ${key} are missing`);
+    if (byteLength === 0) return null;
+    if (isMapped) {
+      if (place.crc !== null || this.options.isBigEndian) {
+        this.complete(entry, storage.owner, place.crc === null ? 0 : crc32(storageBytes(storage.owner)));
+      }
+      return null;
+    }
+    const owner = device === 'cpu' ? storage.owner : empty([byteLength], { dtype: 'uint8' });
+    if (place.unpacked === undefined) return owner;
+    fillFromBytes(owner, place.unpacked());
+    this.complete(entry, owner, place.crc ?? 0); // unpacking has verified it
+    return null;
+  }
+
+  private complete({ storage, place }: PendingStorage, owner: Tensor, crc: number): void {
+    if (place !== null && place.crc !== null && crc !== place.crc && place.damaged !== undefined) throw place.damaged();
+    if (this.options.isBigEndian) swapBytes(storageBytes(owner), storage.dtype);
+    if (owner === storage.owner) return;
+    storage.owner.copy_(owner);
+    owner.dispose();
   }
 
   private unknownKind(key: string, type: unknown): SerializeError {
@@ -218,11 +237,8 @@ export class StorageReader {
     const isMappable = device === 'cpu' && byteLength > 0 && place !== null && place.unpacked === undefined;
     const mapped = isMappable ? (this.options.mapping?.slice(place.position, byteLength, dtype) ?? null) : null;
     const owner = mapped ?? empty([byteLength], { dtype: 'uint8', device });
-    // Views of nothing have no address to write to.
-    const isDirect = device === 'cpu' && byteLength > 0;
-    const target = mapped !== null ? null : isDirect ? storageBytes(owner) : new Uint8Array(byteLength);
     const storage = new Storage(owner, dtype, byteLength / elementSizes[dtype]);
-    const entry = { storage, byteLength, target, device, place };
+    const entry = { storage, byteLength, device, place, isMapped: mapped !== null };
     this.pending.set(key, entry);
     return entry;
   }

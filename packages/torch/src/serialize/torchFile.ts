@@ -1,11 +1,11 @@
 import { writeFileAtomic, writeFileAtomicSync } from './atomicWrite.js';
-import { BufferSource, type ByteSource, FileSource, readRange } from './byteSource.js';
+import { BufferSource, type ByteSource, FileSource, readRange, type TensorSource } from './byteSource.js';
 import { SerializeError } from './errors.js';
 import { isLegacyFile, planLegacyFile } from './legacyFile.js';
 import { MappedFile } from './mappedFile.js';
 import { looksLikeSafetensors } from './safetensorsHeader.js';
 import { serialize } from './serializeTensors.js';
-import { type MapLocation, type ReadRequest, type StoragePlace, StorageReader } from './storageReader.js';
+import { type MapLocation, type StoragePlace, StorageReader } from './storageReader.js';
 import { loadGlobals } from './torchGlobals.js';
 import { unpickle } from './unpickle.js';
 import { describeSource, ZipReader, zipCorrupt } from './zipReader.js';
@@ -64,21 +64,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<unk
   const source = new FileSource(path);
   try {
     const { value, storages } = planFile(source, options);
-    let last: ReadRequest | null = null;
-    for (const request of storages.requests()) {
-      // The system reads one piece while this thread verifies the one before.
-      const reading = source.readIntoLater(request.target, request.position);
-      try {
-        last?.arrived();
-      } catch (error) {
-        await reading.catch(() => undefined); // nothing may still read into memory, or from a closed file
-        throw error;
-      }
-      await reading;
-      last = request;
-    }
-    last?.arrived();
-    storages.finish();
+    await storages.fillLater(source);
     return value;
   } finally {
     source.close();
@@ -100,13 +86,9 @@ export function deserialize(bytes: Uint8Array, options: DeserializeOptions = {})
   return loadFrom(new BufferSource(bytes), options);
 }
 
-function loadFrom(source: ByteSource, options: LoadOptions): unknown {
+function loadFrom(source: TensorSource, options: LoadOptions): unknown {
   const { value, storages } = planFile(source, options);
-  for (const { target, position, arrived } of storages.requests()) {
-    source.readInto(target, position);
-    arrived();
-  }
-  storages.finish();
+  storages.fill(source);
   return value;
 }
 
