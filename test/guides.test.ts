@@ -8,7 +8,7 @@ const here = process.cwd();
 afterEach(() => process.chdir(here));
 
 /** The guides whose code blocks, one after the other, are one program. */
-const programs = ['jit.md', 'profiling.md'];
+const programs = ['distributions.md', 'jit.md', 'profiling.md', 'tensor-files.md', 'vision.md'];
 
 describe('the guides', () => {
   it.each(programs)('%s is a program that runs as it is printed', async (name) => {

@@ -62,13 +62,13 @@ export const torchFoldersStandOnTensors: ImportRule = (sources) =>
     const own = folderOf(from);
     const other = folderOf(to);
     const forbidden: Record<string, string[]> = {
-      nn: ['optim', 'data', 'serialize'],
-      optim: ['nn', 'data', 'serialize'],
-      data: ['nn', 'optim', 'serialize'],
-      amp: ['nn', 'optim', 'data', 'serialize'],
-      func: ['nn', 'optim', 'data', 'serialize'],
-      serialize: ['optim', 'data'],
-      generated: ['nn', 'optim', 'data', 'serialize'],
+      nn: ['optim', 'data', 'serialize', 'distributed'],
+      optim: ['nn', 'data', 'serialize', 'distributed'],
+      data: ['nn', 'optim', 'serialize', 'distributed'],
+      amp: ['nn', 'optim', 'data', 'serialize', 'distributed'],
+      func: ['nn', 'optim', 'data', 'serialize', 'distributed'],
+      serialize: ['optim', 'data', 'distributed'],
+      generated: ['nn', 'optim', 'data', 'serialize', 'distributed'],
     };
     // Python's value classes (tuple, OrderedDict) are a leaf that state dicts are made of.
     if (to === 'packages/torch/src/serialize/pythonValues.ts') return undefined;

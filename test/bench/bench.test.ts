@@ -2,8 +2,9 @@ import { rmSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Measurement, measure, median, readOptions, runSide, type SideSummary } from '../../bench/harness.js';
 import { StepClock } from '../../bench/measure.js';
+import { buildJob } from '../../bench/models.js';
 import { compareLosses, jsonLine, table } from '../../bench/report.js';
-import { product, readWorkload, writeWorkload } from '../../bench/workload.js';
+import { lmSizes, product, readWorkload, writeWorkload } from '../../bench/workload.js';
 import { temporaryFolder } from '../setup/fakeLibtorch.js';
 
 let folder: string;
@@ -47,6 +48,35 @@ describe('a workload', () => {
     expect(Math.max(...weight.map(Math.abs))).toBeLessThanOrEqual(bound);
     expect(Math.max(...weight)).toBeGreaterThan(bound * 0.9);
     expect(Math.min(...weight)).toBeLessThan(-bound * 0.9);
+  });
+});
+
+describe('the workloads of larger models', () => {
+  it('ask the language model for the token that comes next', () => {
+    const { workload, values } = readWorkload(writeWorkload(folder, { kind: 'lm', batchSize: 2, batches: 2 }));
+    const { length, vocabulary } = lmSizes;
+    expect([workload.inputs.dtype, workload.inputs.shape, workload.targets.shape]).toEqual([
+      'int64',
+      [4, length],
+      [4, length],
+    ]);
+    const [tokens, next] = [values(workload.inputs), values(workload.targets)];
+    for (let row = 0; row < 4; row += 1)
+      expect(tokens.slice(row * length + 1, (row + 1) * length)).toEqual(
+        next.slice(row * length, (row + 1) * length - 1),
+      );
+    expect(Math.max(...[...tokens].map(Number))).toBeLessThan(vocabulary);
+  });
+
+  it('have a weight for each of the model by its name', () => {
+    for (const kind of ['lm', 'resnet18'] as const) {
+      const loaded = readWorkload(writeWorkload(folder, { kind, batchSize: 1, batches: 1 }));
+      const { model } = buildJob(loaded);
+      const shapes = new Map([...model.stateDict()].map(([name, tensor]) => [name, tensor.shape]));
+      for (const { name, shape } of loaded.workload.weights) expect([name, shapes.get(name)]).toEqual([name, shape]);
+      const norms = [...shapes.keys()].filter((name) => /norm|bn|downsample\.1/.test(name)).length;
+      expect(shapes.size - norms).toBe(loaded.workload.weights.length);
+    }
   });
 });
 

@@ -32,6 +32,11 @@ static napi_value init(napi_env env, napi_value exports) {
   initScriptFile(env, exports);
   initTrace(env, exports);
   initProfiler(env, exports);
+  initStores(env, exports);
+  initProcessGroups(env, exports);
+  initCollectives(env, exports);
+  initReducer(env, exports);
+  initMonitor(env, exports);
   return exports;
 }
 

@@ -16,7 +16,8 @@ struct Environment {
   napi_ref errorFactory = nullptr;  // (code, message, context) => Error
   napi_ref handleKey = nullptr;     // the string 'handle'
   std::vector<std::unique_ptr<c10::InferenceMode>> inferenceModes;
-  std::shared_ptr<void> discarded;  // heldFunction.cc
+  std::shared_ptr<void> discarded;    // heldFunction.cc
+  std::shared_ptr<void> settlements;  // distributed/background.cc
 };
 
 Environment& environmentOf(napi_env env);
@@ -57,5 +58,11 @@ void initScriptModule(napi_env env, napi_value exports);
 void initScriptFile(napi_env env, napi_value exports);
 void initTrace(napi_env env, napi_value exports);
 void initProfiler(napi_env env, napi_value exports);
+// distributed/
+void initStores(napi_env env, napi_value exports);
+void initProcessGroups(napi_env env, napi_value exports);
+void initCollectives(napi_env env, napi_value exports);
+void initReducer(napi_env env, napi_value exports);
+void initMonitor(napi_env env, napi_value exports);
 
 }  // namespace lt

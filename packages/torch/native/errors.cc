@@ -17,20 +17,26 @@ std::string takeErrorContext() {
 }
 void setErrorContext(std::string context) { errorContext = std::move(context); }
 
+napi_value errorValue(napi_env env, const char* code, const std::string& message, const std::string& context) {
+  napi_value factory = nullptr;
+  napi_value error = nullptr;
+  Environment& environment = environmentOf(env);
+  if (environment.errorFactory != nullptr) napi_get_reference_value(env, environment.errorFactory, &factory);
+  if (factory == nullptr) {
+    napi_create_error(env, fromString(env, code), fromString(env, message), &error);
+    return error;
+  }
+  napi_value arguments[3] = {fromString(env, code), fromString(env, message), fromString(env, context)};
+  if (napi_call_function(env, undefined(env), factory, 3, arguments, &error) != napi_ok) return nullptr;
+  return error;
+}
+
 void throwToJs(napi_env env, const char* code, const std::string& message, const std::string& context) {
   bool pending = false;
   napi_is_exception_pending(env, &pending);
   if (pending) return;  // the first error is the one to keep
-  napi_value factory = nullptr;
-  Environment& environment = environmentOf(env);
-  if (environment.errorFactory != nullptr) napi_get_reference_value(env, environment.errorFactory, &factory);
-  if (factory == nullptr) {
-    napi_throw_error(env, code, message.c_str());
-    return;
-  }
-  napi_value arguments[3] = {fromString(env, code), fromString(env, message), fromString(env, context)};
-  napi_value error = nullptr;
-  if (napi_call_function(env, undefined(env), factory, 3, arguments, &error) == napi_ok) napi_throw(env, error);
+  napi_value error = errorValue(env, code, message, context);
+  if (error != nullptr) napi_throw(env, error);
 }
 
 // libtorch reports what went wrong as text only, so the stable code comes from the wording.
@@ -39,6 +45,7 @@ static const char* codeOf(const std::string& message) {
   size_t start = message.rfind("\nRuntimeError: ");
   if (start == std::string::npos) start = 0;
   auto has = [&](const char* text) { return message.find(text, start) != std::string::npos; };
+  if (has("Expected to mark a variable ready only once") || has("Expected to have finished reduction")) return "DISTRIBUTED_REDUCER";
   if (has("must match the size") || has("shapes cannot be multiplied") || has("size mismatch") || has("Sizes of tensors must match") ||
       has("is invalid for input of size") || has("stack expects each tensor to be equal size") || has("same size") ||
       has("to have the same number of") || has("Expected size") || has("must be equal to the number of") || has("batch1") ||
@@ -71,7 +78,7 @@ Described describeCurrentException() {
   } catch (const PendingJsException&) {
     return {"", "", true};
   } catch (const CodedError& error) {
-    return {error.code, error.message};
+    return {error.code, error.message, false, error.context};
   } catch (const c10::IndexError& error) {
     std::string message = withoutTrace(error.what_without_backtrace());
     bool isShape = message.find("shape mismatch") != std::string::npos;

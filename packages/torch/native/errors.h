@@ -10,10 +10,12 @@ namespace lt {
 
 /// An error of ours, with its stable code.
 struct CodedError : std::exception {
-  CodedError(const char* code, std::string message) : code(code), message(std::move(message)) {}
+  CodedError(const char* code, std::string message, std::string context = {})
+      : code(code), message(std::move(message)), context(std::move(context)) {}
   const char* what() const noexcept override { return message.c_str(); }
   const char* code;
   std::string message;
+  std::string context;  // what the error names besides; empty leaves it to setErrorContext
 };
 
 /// Thrown when a JS exception is already pending in the environment (a hook that threw, a getter that failed).
@@ -21,7 +23,9 @@ struct PendingJsException : std::exception {
   const char* what() const noexcept override { return "a JavaScript exception is pending"; }
 };
 
-/// Throws into JS through the error factory that TypeScript registered; `context` names the operator, or is empty.
+/// The JS error that the factory of TypeScript makes; `context` names the operator, or is empty. Null when it fails.
+napi_value errorValue(napi_env env, const char* code, const std::string& message, const std::string& context);
+/// Throws that error into JS, unless one is pending already.
 void throwToJs(napi_env env, const char* code, const std::string& message, const std::string& context);
 
 /// The message of the exception in flight, without the C++ trace, and the code it maps to.
@@ -29,6 +33,7 @@ struct Described {
   std::string code;
   std::string message;
   bool pending = false;
+  std::string context = {};
 };
 Described describeCurrentException();
 
@@ -43,6 +48,7 @@ napi_value guarded(napi_env env, napi_callback_info info) noexcept {
   } catch (...) {
     Described error = describeCurrentException();
     std::string context = takeErrorContext();
+    if (!error.context.empty()) context = error.context;
     if (!error.pending) throwToJs(env, error.code.c_str(), error.message, context);
     return nullptr;
   }

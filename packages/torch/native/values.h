@@ -12,7 +12,15 @@
 namespace lt {
 
 /// What an external of this addon points to begins with its kind, so that one cannot be taken for another.
-enum class BoxKind : uint64_t { kTensor = 0x6c742d74656e736f, kGenerator = 0x6c742d67656e6572, kScriptModule = 0x6c742d736372706d };
+enum class BoxKind : uint64_t {
+  kTensor = 0x6c742d74656e736f,
+  kGenerator = 0x6c742d67656e6572,
+  kStore = 0x6c742d73746f7265,
+  kGroup = 0x6c742d67726f7570,
+  kWork = 0x6c742d2d776f726b,
+  kReducer = 0x6c742d7265647563,
+  kScriptModule = 0x6c742d736372706d,
+};
 
 /// What a JS Tensor's `handle` points to. Disposing resets the tensor; the box lives until the handle is collected.
 struct TensorBox {

@@ -31,6 +31,20 @@ export interface ProfilerRecords {
 }
 export type GeneratorHandle = { readonly generator: unique symbol };
 
+/** A store of keys and values that several processes share. */
+export type StoreHandle = { readonly store: unique symbol };
+export type GroupHandle = { readonly group: unique symbol };
+/** A collective that was started. */
+export type WorkHandle = { readonly work: unique symbol };
+export type ReducerHandle = { readonly reducer: unique symbol };
+export type MonitorHandle = { readonly monitor: unique symbol };
+
+/** An operation of a store: at once, or as a promise that a thread of the addon settles. Times in milliseconds. */
+export interface StoreOperation<Arguments extends unknown[], Result> {
+  (store: StoreHandle, isAsync: false, timeout: number, ...args: Arguments): Result;
+  (store: StoreHandle, isAsync: true, timeout: number, ...args: Arguments): Promise<Result>;
+}
+
 /** The addon's entry points. Only the files of this folder call them. */
 export interface Native {
   // dispatch.cc
@@ -233,6 +247,110 @@ export interface Native {
   profilerStop(): ProfilerRecords;
   profilerEnter(name: string): number;
   profilerExit(range: number): void;
+  // distributed/store.cc; all of distributed/ but distributedBackends is absent where libtorch has no c10d
+  storeTcp(
+    host: string,
+    port: number,
+    worldSize: number,
+    isMaster: boolean,
+    timeout: number,
+  ): Promise<[StoreHandle, number]>;
+  storeFile(path: string, worldSize: number): StoreHandle;
+  storeHash(): StoreHandle;
+  storePrefix(prefix: string, store: StoreHandle): StoreHandle;
+  storeClose(store: StoreHandle): void;
+  storeSet: StoreOperation<[key: string, value: Uint8Array], void>;
+  storeTryGet: StoreOperation<[key: string], Uint8Array | null>;
+  storeAdd: StoreOperation<[key: string, amount: number], number>;
+  storeCheck: StoreOperation<[keys: string[]], boolean>;
+  storeDeleteKey: StoreOperation<[key: string], boolean>;
+  storeCompareSet: StoreOperation<[key: string, expected: Uint8Array, desired: Uint8Array], Uint8Array>;
+  storeNumKeys: StoreOperation<[], number>;
+  storeWait(store: StoreHandle, keys: string[], timeout: number): boolean;
+  // distributed/processGroup.cc
+  distributedBackends(): string[] | null;
+  groupCreate(
+    store: StoreHandle,
+    backend: string,
+    name: string,
+    rank: number,
+    size: number,
+    timeout: number,
+    networkInterface: string,
+    towards: string,
+  ): Promise<GroupHandle>;
+  groupDestroy(group: GroupHandle): boolean;
+  // distributed/collectives.cc; the last argument is a time limit, 0 for the group's
+  groupAllReduce(group: GroupHandle, tensor: Handle, op: number, timeout: number): WorkHandle;
+  groupAllReduceCoalesced(group: GroupHandle, tensors: unknown[], op: number, timeout: number): WorkHandle;
+  groupBroadcast(group: GroupHandle, tensor: Handle, root: number, timeout: number): WorkHandle;
+  groupReduce(group: GroupHandle, tensor: Handle, root: number, op: number, timeout: number): WorkHandle;
+  groupAllGather(group: GroupHandle, outputs: unknown[], input: Handle, timeout: number): WorkHandle;
+  groupAllGatherIntoTensor(group: GroupHandle, output: Handle, input: Handle, timeout: number): WorkHandle;
+  groupGather(group: GroupHandle, outputs: unknown[] | null, input: Handle, root: number, timeout: number): WorkHandle;
+  groupScatter(group: GroupHandle, output: Handle, inputs: unknown[] | null, root: number, timeout: number): WorkHandle;
+  groupReduceScatter(group: GroupHandle, output: Handle, inputs: unknown[], op: number, timeout: number): WorkHandle;
+  groupReduceScatterTensor(group: GroupHandle, output: Handle, input: Handle, op: number, timeout: number): WorkHandle;
+  groupAllToAllSingle(
+    group: GroupHandle,
+    output: Handle,
+    input: Handle,
+    outputSplits: number[],
+    inputSplits: number[],
+    timeout: number,
+  ): WorkHandle;
+  groupAllToAll(group: GroupHandle, outputs: unknown[], inputs: unknown[], timeout: number): WorkHandle;
+  groupBarrier(group: GroupHandle, timeout: number): WorkHandle;
+  groupSend(group: GroupHandle, tensor: Handle, destination: number, tag: number, timeout: number): WorkHandle;
+  groupRecv(group: GroupHandle, tensor: Handle, source: number, tag: number, timeout: number): WorkHandle;
+  groupBroadcastCoalesced(group: GroupHandle, tensors: unknown[], bufferBytes: number, root: number): void;
+  workWait(work: WorkHandle): void;
+  workIsCompleted(work: WorkHandle): boolean;
+  workSourceRank(work: WorkHandle): number;
+  workPromise(work: WorkHandle): Promise<void>;
+  // distributed/reducer.cc
+  reducerCreate(
+    group: GroupHandle,
+    parameters: unknown[],
+    expectSparse: boolean[],
+    names: string[],
+    bucketBytes: number,
+    firstBucketBytes: number,
+    findUnused: boolean,
+    bucketView: boolean,
+    staticGraph: boolean,
+  ): ReducerHandle;
+  reducerBeforeForward(reducer: ReducerHandle): boolean;
+  reducerAfterForward(reducer: ReducerHandle, outputs: unknown[] | null): string | null;
+  reducerSink(reducer: ReducerHandle, outputs: unknown[], delay: boolean): Handle[];
+  reducerCompress(reducer: ReducerHandle, dtype: string): void;
+  reducerHook(
+    reducer: ReducerHandle,
+    start: (
+      index: number,
+      isLast: boolean,
+      buffer: Handle,
+      gradients: Handle[],
+      parameters: Handle[],
+    ) => WorkHandle | null,
+    finish: (index: number) => Handle,
+  ): void;
+  reducerDispose(reducer: ReducerHandle): void;
+  // distributed/monitor.cc
+  monitorStart(
+    store: StoreHandle,
+    failureKey: string,
+    lifePrefix: string,
+    rank: number,
+    size: number,
+    interval: number,
+    lostAfter: number,
+    lostReport: string,
+    unreachableReport: string,
+  ): MonitorHandle;
+  monitorStop(monitor: MonitorHandle): void;
+  interruptCollectives(reason: string): void;
+  resumeCollectives(): void;
 }
 
 const addonPath = '../build/lightning_torch.node';
@@ -255,12 +373,20 @@ function open(): Native {
   }
 }
 
+/** Makes an error of what the addon reports; `context` is what the error names besides its message. */
+export type ErrorMaker = (code: TorchErrorCode, message: string, context: string) => Error;
+
+/** Who makes the errors whose codes begin so (up to the first underscore), where it is not a plain `TorchError`. */
+export const errorMakers = new Map<string, ErrorMaker>();
+
 /** Set by the addon when this thread has allocated much; memory.ts says what follows. */
 export const pressure = new Int32Array(1);
 
 function load(): void {
   const addon = open();
   addon.setErrorFactory((code, message, operator) => {
+    const maker = errorMakers.get(code.slice(0, code.indexOf('_')));
+    if (maker !== undefined) return maker(code, message, operator);
     const text = operator === '' || message.startsWith(operator) ? message : `${operator}: ${message}`;
     const anomaly = addon.takeAnomaly(false);
     if (anomaly !== null) return new AnomalyError(/returned nan/.test(message) ? 'ANOMALY' : code, text, ...anomaly);

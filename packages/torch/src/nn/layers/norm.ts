@@ -18,7 +18,7 @@ export interface BatchNormOptions {
 }
 
 /** What the batch normalisations share (Ioffe and Szegedy 2015). */
-abstract class BatchNormNd extends Module {
+export abstract class BatchNormNd extends Module {
   readonly weight: Parameter | null; // [numFeatures]
   readonly bias: Parameter | null; // [numFeatures]
   declare runningMean: Tensor | null; // [numFeatures]
@@ -72,23 +72,24 @@ abstract class BatchNormNd extends Module {
       if (this.momentum === null) factor = 1 / this.numBatchesTracked.item();
     }
     const usesBatch = this.training || this.runningMean === null;
+    const updates = !this.training || this.trackRunningStats;
+    return this.normalize(input, usesBatch, factor, updates ? this.runningMean : null, updates ? this.runningVar : null);
+  }
+
+  /** @param factor weight of this batch in the running statistics, which are null when there are none to update */
+  protected normalize(
+    input: Tensor,
+    usesBatch: boolean,
+    factor: number,
+    runningMean: Tensor | null,
+    runningVar: Tensor | null,
+  ): Tensor {
     if (usesBatch && input.numel() === input.size(1))
       throw new TorchError(
         'SHAPE_MISMATCH',
         `${this.constructor.name} needs more than one value per channel when training, got input [${input.shape.join(', ')}]. Use a larger batch (dropLast: true), or eval().`,
       );
-    const updates = !this.training || this.trackRunningStats;
-    return batchNorm(
-      input,
-      this.weight,
-      this.bias,
-      updates ? this.runningMean : null,
-      updates ? this.runningVar : null,
-      usesBatch,
-      factor,
-      this.eps,
-      true,
-    );
+    return batchNorm(input, this.weight, this.bias, runningMean, runningVar, usesBatch, factor, this.eps, true);
   }
 
   override extraRepr(): string {
