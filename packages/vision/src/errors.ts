@@ -11,6 +11,11 @@ export const visionErrorCodes = {
   WEIGHTS_INVALID: 'A state dict is not one of the kind of model it was given to.',
   OPTION_INVALID: 'An option has a value outside what it accepts.',
   IMAGE_INVALID: 'A transform was given a tensor whose shape or type it cannot use.',
+  IMAGE_UNREADABLE: 'A file or its bytes could not be read as an image.',
+  IMAGE_TOO_LARGE: 'An image has more pixels than are allowed.',
+  ARGUMENT_INVALID: 'A function was given a tensor or value that it cannot use.',
+  DATASET_EMPTY: 'A folder of images, or a class of one, has no images.',
+  TRANSFORM_OUTPUT: 'A transform returned something other than what was expected of it.',
 } as const satisfies Record<string, string>;
 
 /** One of the keys of {@link visionErrorCodes}. */

@@ -17,3 +17,4 @@ export type { SegmentationOptions, SegmentationOutput } from './segmentation/seg
 export * from './vgg.js';
 export * from './visionTransformer.js';
 export { downloadWeights, findWeights, type ModelOptions, weightsFolder } from './weights.js';
+export { weightsTransforms } from './weightsTransforms.js';

@@ -1,4 +1,5 @@
-import type { Tensor } from '@lightning-ts/torch';
+import { isTensor, type Tensor } from '@lightning-ts/torch';
+import { VisionError } from '../errors.js';
 import { Lambda } from './lambda.js';
 import { ImageTransform, type Transform } from './transform.js';
 
@@ -14,12 +15,20 @@ export class Compose extends ImageTransform {
   }
 
   override forward(image: Tensor): Tensor {
-    return this.transforms.reduce((result, step) => step.forward(result), image);
+    return this.transforms.reduce((result, step, i) => checked(step.forward(result), step, i), image);
   }
 
   override forwardBatch(images: Tensor): Tensor {
     // One random step makes each image go through all steps by itself, or the draws would come in another order.
     if (!this.batched) return super.forwardBatch(images);
-    return this.transforms.reduce((result, step) => step.forwardBatch(result), images);
+    return this.transforms.reduce((result, step, i) => checked(step.forwardBatch(result), step, i), images);
   }
+}
+
+function checked(result: Tensor, step: Transform, index: number): Tensor {
+  if (isTensor(result)) return result;
+  throw new VisionError(
+    'TRANSFORM_OUTPUT',
+    `step ${index} of Compose, ${step.constructor.name}, returned ${result === null ? 'null' : typeof result}; it must return a Tensor`,
+  );
 }

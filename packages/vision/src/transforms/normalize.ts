@@ -40,7 +40,7 @@ export class Normalize extends ImageTransform {
         );
       }
     }
-    return image.sub(mean).div(std);
+    return image.sub(mean).div_(std);
   }
 
   override forwardBatch(images: Tensor): Tensor {

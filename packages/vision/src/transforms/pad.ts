@@ -8,12 +8,28 @@ import { VisionError } from '../errors.js';
 export const paddingModes = ['constant', 'edge', 'reflect', 'symmetric'] as const;
 export type PaddingMode = (typeof paddingModes)[number];
 
+/** Throws `OPTION_INVALID` for sides or a mode that mean nothing. */
+export function checkPadding(padding: number | readonly number[] = 0, mode: PaddingMode = 'constant'): void {
+  const sides = typeof padding === 'number' ? [padding] : padding;
+  if (![1, 2, 4].includes(sides.length) || !sides.every((n) => Number.isInteger(n) && n >= 0)) {
+    throw new VisionError('OPTION_INVALID', `padding takes 1, 2 or 4 whole numbers from 0, and got ${padding}`);
+  }
+  if (!paddingModes.includes(mode)) {
+    throw new VisionError('OPTION_INVALID', `paddingMode takes ${paddingModes.join(', ')}, and got ${mode}`);
+  }
+}
+
 /**
  * Adds pixels around an image [..., h, w].
  *
  * @param padding for all sides, or [left and right, top and bottom], or [left, top, right, bottom].
  */
-export function pad(image: Tensor, padding: number | readonly number[], fill: number, mode: PaddingMode): Tensor {
+export function pad(
+  image: Tensor,
+  padding: number | readonly number[],
+  fill = 0,
+  mode: PaddingMode = 'constant',
+): Tensor {
   const sides = typeof padding === 'number' ? [padding] : padding;
   const [left = 0, top = left, right = left, bottom = top] = sides;
   if (mode === 'constant') return image.constantPadNd([left, right, top, bottom], fill);

@@ -1,6 +1,7 @@
-import { randint, type Tensor } from '@lightning-ts/torch';
+import type { Tensor } from '@lightning-ts/torch';
 import { VisionError } from '../errors.js';
-import { type PaddingMode, pad, paddingModes } from './pad.js';
+import { drawInteger } from './draws.js';
+import { checkPadding, type PaddingMode, pad } from './pad.js';
 import { ImageTransform } from './transform.js';
 
 export interface RandomCropOptions {
@@ -28,14 +29,7 @@ export class RandomCrop extends ImageTransform {
     if (!this.size.every((n) => Number.isInteger(n) && n > 0)) {
       throw new VisionError('OPTION_INVALID', `RandomCrop takes a size of whole numbers above 0, and got ${size}`);
     }
-    const { padding, paddingMode = 'constant' } = options;
-    const sides = typeof padding === 'number' ? [padding] : (padding ?? [0]);
-    if (![1, 2, 4].includes(sides.length) || !sides.every((n) => Number.isInteger(n) && n >= 0)) {
-      throw new VisionError('OPTION_INVALID', `padding takes 1, 2 or 4 whole numbers from 0, and got ${padding}`);
-    }
-    if (!paddingModes.includes(paddingMode)) {
-      throw new VisionError('OPTION_INVALID', `paddingMode takes ${paddingModes.join(', ')}, and got ${paddingMode}`);
-    }
+    checkPadding(options.padding, options.paddingMode);
   }
 
   override forward(image: Tensor): Tensor {
@@ -50,8 +44,8 @@ export class RandomCrop extends ImageTransform {
       );
     }
     if (above === 0 && beside === 0) return padded;
-    const top = randint(0, above + 1, [1]).item();
-    const left = randint(0, beside + 1, [1]).item();
+    const top = drawInteger(0, above + 1);
+    const left = drawInteger(0, beside + 1);
     return padded.narrow(-2, top, height).narrow(-1, left, width);
   }
 

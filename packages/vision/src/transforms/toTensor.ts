@@ -1,32 +1,71 @@
-import { getDefaultDType, type Tensor } from '@lightning-ts/torch';
+import { empty, getDefaultDType, type Tensor } from '@lightning-ts/torch';
 import { VisionError } from '../errors.js';
 import { ImageTransform } from './transform.js';
 
+/** Where an image has its channels: `first` [channels, h, w] or `last` [h, w, channels]. */
+export type ChannelPlace = 'first' | 'last' | 'auto';
+
 /**
- * An image as pixels [h, w] or [h, w, channels] to a tensor [channels, h, w]. Bytes become floats from 0 to 1 by a
- * division by 255; other types keep their type and values, as in torchvision.
+ * An image as pixels [h, w], [h, w, channels] or [channels, h, w] to a tensor [channels, h, w] with the values it has.
+ *
+ * Which of the two a tensor of three dimensions is, shows by its first and last size: the one that is 1, 3 or 4 counts
+ * channels. Where both are, or neither, channels come last, as in numpy; `channels` decides for images that small.
  */
-export class ToTensor extends ImageTransform {
+export class PILToTensor extends ImageTransform {
   override readonly batched = true;
 
+  /** @param options `channels`: where they are; default `'auto'`. */
+  constructor(readonly options: { channels?: ChannelPlace } = {}) {
+    super();
+    const { channels = 'auto' } = options;
+    if (!['first', 'last', 'auto'].includes(channels)) {
+      throw new VisionError('OPTION_INVALID', `channels takes 'first', 'last' or 'auto', and got '${channels}'`);
+    }
+  }
+
   override forward(image: Tensor): Tensor {
-    return scale(channelsFirst(image, 0));
+    return this.channelsFirst(image, 0);
   }
 
-  /** [n, h, w] or [n, h, w, channels] → [n, channels, h, w] */
+  /** [n, h, w], [n, h, w, channels] or [n, channels, h, w] → [n, channels, h, w] */
   override forwardBatch(images: Tensor): Tensor {
-    return scale(channelsFirst(images, 1));
+    return this.channelsFirst(images, 1);
+  }
+
+  private channelsFirst(image: Tensor, leading: number): Tensor {
+    const dimensions = image.dim() - leading;
+    if (dimensions === 2) return image.unsqueeze(leading);
+    if (dimensions === 3) return this.isFirst(image, leading) ? image : image.movedim(-1, leading);
+    throw new VisionError(
+      'IMAGE_INVALID',
+      `${this.constructor.name} takes images [h, w], [h, w, channels] or [channels, h, w]${leading === 1 ? ' stacked along a first dimension' : ''}, and got [${image.shape.join(', ')}]`,
+    );
+  }
+
+  private isFirst(image: Tensor, leading: number): boolean {
+    const { channels = 'auto' } = this.options;
+    if (channels !== 'auto') return channels === 'first';
+    const mayCount = (size: number) => size === 1 || size === 3 || size === 4;
+    return mayCount(image.size(leading)) && !mayCount(image.size(-1));
   }
 }
 
-function channelsFirst(image: Tensor, leading: number): Tensor {
-  const dimensions = image.dim() - leading;
-  if (dimensions === 2) return image.unsqueeze(leading);
-  if (dimensions === 3) return image.movedim(-1, leading).contiguous();
-  throw new VisionError(
-    'IMAGE_INVALID',
-    `ToTensor takes images [h, w] or [h, w, channels]${leading === 1 ? ' stacked along a first dimension' : ''}, and got [${image.shape.join(', ')}]`,
-  );
+/**
+ * As {@link PILToTensor}, and bytes become floats from 0 to 1 by a division by 255; other types keep their type and
+ * values, as in torchvision.
+ */
+export class ToTensor extends PILToTensor {
+  override forward(image: Tensor): Tensor {
+    return scale(super.forward(image));
+  }
+
+  override forwardBatch(images: Tensor): Tensor {
+    return scale(super.forwardBatch(images));
+  }
 }
 
-const scale = (image: Tensor): Tensor => (image.dtype === 'uint8' ? image.to(getDefaultDType()).div(255) : image);
+function scale(image: Tensor): Tensor {
+  if (image.dtype !== 'uint8') return image.contiguous();
+  // One pass from any strides and type to contiguous floats.
+  return empty(image.shape, { dtype: getDefaultDType(), device: image.device }).copy_(image).div_(255);
+}
