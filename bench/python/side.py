@@ -1,6 +1,6 @@
 """The Python sides of the benches: the same weights, batches and steps, in plain PyTorch or in Lightning.
 
-usage: side.py {raw,lightning,optim,serialize}, with BENCH_MANIFEST, BENCH_WARM_UP, BENCH_STEPS and BENCH_THREADS in the environment.
+usage: side.py {raw,lightning,fit,optim,serialize,metrics}, with BENCH_MANIFEST, BENCH_WARM_UP, BENCH_STEPS and BENCH_THREADS in the environment.
 Prints one JSON line: seconds a step, losses of the first ten steps and of the last, peak resident memory.
 """
 import json
@@ -221,6 +221,84 @@ def run_lightning():
     clock.report()
 
 
+def run_fit():
+    """Epochs with validation, the best checkpoint and a CSV logger; with BENCH_LOGS=1 loss and accuracy at every step."""
+    try:
+        import lightning.pytorch as pl
+        from lightning.pytorch.loggers import CSVLogger
+    except ImportError:
+        import pytorch_lightning as pl
+        from pytorch_lightning.loggers import CSVLogger
+    import logging
+    import shutil
+    import tempfile
+    import warnings
+
+    from torchmetrics.classification import MulticlassAccuracy
+
+    warnings.filterwarnings("ignore")
+    for name in ("lightning.pytorch", "pytorch_lightning"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    logs_steps = os.environ.get("BENCH_LOGS") == "1"
+    workload, model, inputs, targets = build()
+    clock = Clock()
+
+    class Batches:
+        """Ready-made batches; Lightning would take a list for several loaders."""
+
+        def __init__(self):
+            size = workload["batchSize"]
+            self.rows = list(zip(inputs.split(size), targets.split(size)))
+
+        def __len__(self):
+            return len(self.rows)
+
+        def __iter__(self):
+            return iter(self.rows)
+
+    class Job(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+            self.accuracy = MulticlassAccuracy(num_classes=10)
+
+        def training_step(self, batch, batch_idx):
+            clock.begin()
+            x, y = batch
+            output = self.model(x)
+            loss = loss_of(workload, output, y)
+            clock.keep(loss)
+            self.log("loss", loss)
+            if logs_steps:
+                self.accuracy(output.detach(), y)
+                self.log("accuracy", self.accuracy)
+            return loss
+
+        def validation_step(self, batch, batch_idx):
+            x, y = batch
+            self.log("val_loss", loss_of(workload, self.model(x), y))
+
+        def configure_optimizers(self):
+            return make_optimizer(workload, self.parameters())
+
+    folder = tempfile.mkdtemp()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_steps=clock.total,
+        max_epochs=-1,
+        limit_val_batches=50,
+        log_every_n_steps=1 if logs_steps else 50,
+        logger=CSVLogger(folder),
+        callbacks=pl.callbacks.ModelCheckpoint(dirpath=folder, monitor="val_loss"),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    batches = Batches()
+    trainer.fit(Job(), batches, batches)
+    shutil.rmtree(folder)
+    clock.report()
+
+
 def run_optim():
     """Adam over BENCH_TENSORS tensors of BENCH_NUMBERS numbers in all, whose gradients stay as they are."""
     tensors, numbers = int(os.environ["BENCH_TENSORS"]), int(os.environ["BENCH_NUMBERS"])
@@ -261,7 +339,54 @@ def run_serialize():
     clock.report()
 
 
+def run_metrics():
+    """Accuracy, F1 and AUROC over BENCH_STEPS batches: all updates, then one compute. Four rounds before are not counted."""
+    from torchmetrics import MetricCollection
+    from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC, MulticlassF1Score
+
+    state = 1
+
+    def uniform():
+        """The generator of bench/workload.ts."""
+        nonlocal state
+        state = (state + 0x6D2B79F5) & 0xFFFFFFFF
+        mixed = ((state ^ (state >> 15)) * (state | 1)) & 0xFFFFFFFF
+        mixed ^= (mixed + (((mixed ^ (mixed >> 7)) * (mixed | 61)) & 0xFFFFFFFF)) & 0xFFFFFFFF
+        return (mixed ^ (mixed >> 14)) / 4294967296
+
+    batches = []
+    for _ in range(50):
+        scores = torch.tensor([uniform() for _ in range(640)]).view(64, 10)
+        batches.append((scores, torch.tensor([int(uniform() * 10) for _ in range(64)])))
+    metrics = MetricCollection(
+        [MulticlassAccuracy(num_classes=10), MulticlassF1Score(num_classes=10), MulticlassAUROC(num_classes=10)]
+    )
+
+    def run():
+        metrics.reset()
+        started = time.perf_counter()
+        for step in range(STEPS):
+            metrics.update(*batches[step % len(batches)])
+        updated = time.perf_counter()
+        values = [value.item() for value in metrics.compute().values()]
+        return time.perf_counter() - started, updated - started, values
+
+    for _ in range(4):
+        run()
+    seconds, update_seconds, values = run()
+    print(
+        json.dumps(
+            {
+                "seconds": seconds / STEPS,
+                "losses": values,
+                "peakRssMb": resident_mb()["VmHWM"],
+                "extra": {"updateUs": update_seconds / STEPS * 1e6, "computeMs": (seconds - update_seconds) * 1000},
+            }
+        )
+    )
+
+
 if __name__ == "__main__":
     torch.set_num_threads(THREADS)
-    runs = {"raw": run_raw, "lightning": run_lightning, "optim": run_optim, "serialize": run_serialize}
+    runs = {"raw": run_raw, "lightning": run_lightning, "fit": run_fit, "optim": run_optim, "serialize": run_serialize, "metrics": run_metrics}
     runs[sys.argv[1]]()

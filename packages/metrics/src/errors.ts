@@ -9,6 +9,9 @@ export const metricErrorCodes = {
   VALUE_NAN: 'A value is NaN and the metric was told to refuse that.',
   STATE_NAME: 'A metric declares a state under a name that is taken or not a name.',
   COLLECTION_NAME: 'A collection has two metrics of one name, or an entry that is no metric.',
+  SYNC_STATE: 'A metric was synced twice, or updated or unsynced at the wrong moment.',
+  VALUE_RANGE: 'A value is outside what the formula is defined for.',
+  NOT_STARTED: 'A tracker was used before its first step.',
   PLOT_DATA: 'A plot was asked for data that is not there, or that is no numbers.',
   PLOT_FORMAT: 'A plot was to be saved under a file ending that is none of its formats.',
 } as const satisfies Record<string, string>;

@@ -1,10 +1,14 @@
-import { noGrad, Tensor, warn } from '@lightning-ts/torch';
+import { noGrad, stack, Tensor, warn } from '@lightning-ts/torch';
 import { Module } from '@lightning-ts/torch/nn';
 import { MetricError } from './errors.js';
 import { mergeState, type Reduction, type StateValue } from './metricState.js';
+import { gatherStates, type MetricSync } from './metricSync.js';
 
 export interface StateOptions {
-  /** How the states of several batches or processes become one. Null: they are kept side by side. */
+  /**
+   * How the states of several batches or processes become one. Null: lists are joined; of tensors the later batch's stays,
+   * and those of several processes are stacked, `[processes, ...]`.
+   */
   readonly distReduceFx?: Reduction | null;
   /** Whether a tensor state is part of `stateDict`. Default false. Lists never are. */
   readonly persistent?: boolean;
@@ -57,9 +61,17 @@ export abstract class Metric extends Module {
     return null;
   }
 
+  /** Whether `forward` gives the value of the batches of all processes; default false, the value of this one's. */
+  distSyncOnStep = false;
+  /** Whether `compute` gives the value over all processes of `processGroup`; default true. */
+  syncOnCompute = true;
+
   private readonly declarations = new Map<string, StateDeclaration>();
   private updates = 0;
   private computed: { readonly value: unknown } | null = null;
+  private group: MetricSync | null = null;
+  /** This process's own states while those of all are in their place. */
+  private own: { readonly states: MetricStates; readonly updates: number } | null = null;
 
   constructor() {
     super();
@@ -71,6 +83,20 @@ export abstract class Metric extends Module {
 
   /** The value over all batches since the last reset. It is kept until the next update. */
   abstract compute(): unknown;
+
+  /** The processes that gather this metric together; null (default) for this one alone. Metrics inside share it. */
+  get processGroup(): MetricSync | null {
+    return this.group;
+  }
+
+  set processGroup(group: MetricSync | null) {
+    for (const metric of this.modules()) if (metric instanceof Metric) metric.group = group;
+  }
+
+  /** Whether the states of all processes are in place of this one's own. */
+  get isSynced(): boolean {
+    return this.own !== null;
+  }
 
   /** How often `update` ran since the last reset. */
   get updateCount(): number {
@@ -122,9 +148,61 @@ export abstract class Metric extends Module {
       this.putStates(before, updates);
       throw error;
     }
-    const value = this.compute() as ReturnType<this['compute']>;
-    this.mergeIn(before, updates);
-    return value;
+    const { syncOnCompute } = this;
+    this.syncOnCompute = this.distSyncOnStep;
+    try {
+      return this.compute() as ReturnType<this['compute']>;
+    } finally {
+      this.syncOnCompute = syncOnCompute;
+      this.mergeIn(before, updates);
+    }
+  }
+
+  /**
+   * Puts the states of all processes, joined in the order of their ranks, in the place of this process's own. Every process
+   * must call it. `unsync` puts the own states back; `compute` does both by itself where `processGroup` is set.
+   *
+   * @throws MetricError SYNC_STATE when they are there already
+   */
+  sync(processGroup: MetricSync | null = this.group): void {
+    if (this.own !== null)
+      throw new MetricError('SYNC_STATE', `${this.constructor.name} is synced. Call unsync first.`);
+    if (processGroup === null || processGroup.worldSize === 1) return;
+    const own = { states: this.takeStates(), updates: this.updates };
+    const ranks = gatherStates(processGroup, own.states, own.updates);
+    const [first, ...others] = ranks;
+    this.putStates(first!.states, first!.updates);
+    for (const { states, updates } of others) {
+      const before = this.takeStates();
+      const { updates: beforeUpdates } = this;
+      this.putStates(states, updates);
+      this.mergeIn(before, beforeUpdates);
+    }
+    for (const [name, { reduction, defaultValue }] of this.declarations) {
+      if (reduction === null && defaultValue instanceof Tensor)
+        this.setState(name, stack(ranks.map(({ states }) => states.get(name) as Tensor)));
+    }
+    this.own = own;
+  }
+
+  /** Puts this process's own states back. @throws MetricError SYNC_STATE when they were never replaced */
+  unsync(): void {
+    if (this.own === null)
+      throw new MetricError('SYNC_STATE', `${this.constructor.name} is not synced. Call sync before unsync.`);
+    const { states, updates } = this.own;
+    this.own = null;
+    this.putStates(states, updates);
+  }
+
+  /** Runs `body` with the states of all processes in place, and puts this process's own back, also when it throws. */
+  synced<Value>(body: () => Value, processGroup: MetricSync | null = this.group): Value {
+    if (this.own !== null) return body();
+    this.sync(processGroup);
+    try {
+      return body();
+    } finally {
+      if (this.own !== null) this.unsync();
+    }
   }
 
   /**
@@ -139,7 +217,10 @@ export abstract class Metric extends Module {
         `A ${other.constructor.name} cannot be merged into a ${this.constructor.name}.`,
       );
     }
-    this.mergeIn(other.takeStates(), other.updates);
+    const own = this.takeStates();
+    const { updates } = this;
+    this.putStates(other.takeStates(), other.updates);
+    this.mergeIn(own, updates);
   }
 
   /** Makes all states persistent, or none: whether they are part of `stateDict`. */
@@ -154,7 +235,7 @@ export abstract class Metric extends Module {
   override clone(): this {
     const copy = Object.create(Object.getPrototypeOf(this) as object) as this;
     for (const [key, value] of Object.entries(this)) {
-      if (!wrappedMethods.has(key)) Reflect.set(copy, key, copyOf(value));
+      if (!wrappedMethods.has(key)) Reflect.set(copy, key, key === 'group' ? value : copyOf(value));
     }
     copy.wrapMethods();
     for (const name of copy.declarations.keys()) copy.declareBuffer(name);
@@ -190,6 +271,21 @@ export abstract class Metric extends Module {
     this.computed = null;
   }
 
+  /** Before the first update: a cast of the whole model (`model.half()`) must not cost the counts their precision. */
+  protected startAnew(): void {
+    this.reset();
+  }
+
+  /** Loaded states go on from where they were saved: they count as an update, and nothing else shares their memory. */
+  protected override prepareToLoad(read: (key: string) => Tensor | undefined): void {
+    for (const [key, field, buffer, persistent] of this.ownBuffers()) {
+      if (!persistent || read(key) === undefined) continue;
+      this.setState(field, buffer.clone());
+      this.updates = Math.max(1, this.updates);
+      this.computed = null;
+    }
+  }
+
   /** Buffers move with the module, and the persistent ones are in its state dict. */
   private declareBuffer(name: string): void {
     const value = this.getState(name);
@@ -220,21 +316,26 @@ export abstract class Metric extends Module {
       Object.defineProperty(this, name, { value, writable: true, configurable: true, enumerable: false });
     };
     define('update', (...inputs: unknown[]): void => {
-      // A cast of the whole model (`model.half()`) must not cost the counts their precision.
-      if (this.updates === 0) this.reset();
+      if (this.own !== null)
+        throw new MetricError('SYNC_STATE', `${this.constructor.name} is synced. Call unsync before update.`);
+      if (this.updates === 0) this.startAnew();
       this.computed = null;
       noGrad(() => update.apply(this, inputs));
       this.updates += 1;
     });
     define('compute', (): unknown => {
       if (this.computed !== null) return this.computed.value;
-      if (this.updates === 0) {
-        warn(
-          'METRIC_NOT_UPDATED',
-          `${this.constructor.name}.compute was called before update, so its value is that of no data at all.`,
-        );
-      }
-      const value = noGrad(() => compute.call(this));
+      const evaluate = (): unknown => {
+        if (this.updates === 0 && this.declarations.size > 0) {
+          warn(
+            'METRIC_NOT_UPDATED',
+            `${this.constructor.name}.compute was called before update, so its value is that of no data at all.`,
+          );
+        }
+        return noGrad(() => compute.call(this));
+      };
+      const isShared = this.group !== null && this.syncOnCompute && this.declarations.size > 0;
+      const value = isShared ? this.synced(evaluate) : evaluate();
       this.computed = { value };
       return value;
     });
@@ -249,7 +350,7 @@ function freshValue(value: StateValue): StateValue {
 
 function copyOf(value: unknown): unknown {
   if (value instanceof Tensor) return value.detach().clone();
-  if (value instanceof Metric) return value.clone();
+  if (value instanceof Module) return value.clone();
   if (Array.isArray(value)) return value.map(copyOf);
   if (value instanceof Map) return new Map([...value].map(([key, entry]) => [key, copyOf(entry)]));
   if (value instanceof Set) return new Set(value);

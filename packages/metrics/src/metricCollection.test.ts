@@ -7,6 +7,8 @@ import { MulticlassF1Score } from './classification/fBeta.js';
 import { MulticlassPrecision } from './classification/precision.js';
 import type { Metric } from './metric.js';
 import { MetricCollection } from './metricCollection.js';
+import { MinMaxMetric } from './wrappers/minMaxMetric.js';
+import type { AnyMetric } from './wrappers/wrapperMetric.js';
 
 const make = (): Metric[] => [
   new MulticlassAccuracy({ numClasses: 3 }),
@@ -83,6 +85,35 @@ describe('MetricCollection', () => {
   it('refuses two metrics of one name, and what is no metric', () => {
     expect(() => new MetricCollection([make()[0]!, make()[0]!])).toThrow(/COLLECTION_NAME/);
     expect(() => new MetricCollection({ a: 3 as never })).toThrow(/COLLECTION_NAME/);
+  });
+
+  it('takes more metrics later, which start from there', () => {
+    const collection = new MetricCollection(new MulticlassAccuracy({ numClasses: 3, average: 'micro' }));
+    collection.update(tensor([0, 1]), tensor([0, 2]));
+    collection.addMetrics({ late: new MulticlassAccuracy({ numClasses: 3, average: 'micro' }) });
+    collection.update(tensor([0, 1]), tensor([0, 1]));
+    expect(plain(collection.compute())).toEqual({ MulticlassAccuracy: 0.75, late: 1 });
+    expect(() => collection.addMetrics({ more: make()[0]!, late: make()[0]! })).toThrow(/COLLECTION_NAME/);
+    expect(collection.size).toBe(2);
+  });
+
+  it('takes collections and values that are records apart', () => {
+    const inner = () => new MetricCollection([new MulticlassAccuracy({ numClasses: 3 })], { prefix: 'p_' });
+    const collection = new MetricCollection(
+      {
+        first: inner(),
+        second: inner(),
+        low: new MinMaxMetric(new MulticlassAccuracy({ numClasses: 3 }) as AnyMetric),
+        high: new MinMaxMetric(new MulticlassAccuracy({ numClasses: 3 }) as AnyMetric),
+      },
+      { prefix: 'val/' },
+    );
+    collection.update(tensor([0, 1]), tensor([0, 1]));
+    expect(Object.keys(collection.compute())).toEqual([
+      'val/first_p_MulticlassAccuracy',
+      'val/second_p_MulticlassAccuracy',
+      ...['low', 'high'].flatMap((name) => ['raw', 'max', 'min'].map((key) => `val/${name}_${key}`)),
+    ]);
   });
 
   it('keeps all states when an update fails', () => {

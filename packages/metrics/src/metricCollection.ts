@@ -1,6 +1,7 @@
 import { Module } from '@lightning-ts/torch/nn';
 import { MetricError } from './errors.js';
 import { Metric } from './metric.js';
+import type { MetricSync } from './metricSync.js';
 
 type AnyMetric = Metric & { update(...inputs: unknown[]): void; compute(): unknown };
 
@@ -30,24 +31,19 @@ export interface MetricCollectionOptions {
 export class MetricCollection extends Module {
   private readonly metrics = new Map<string, AnyMetric>();
   /** Each group's first metric is the one that is updated. */
-  private readonly groups: AnyMetric[][];
+  private groups: AnyMetric[][];
+  private readonly mayShare: boolean;
   private readonly prefix: string;
   private readonly postfix: string;
 
   /** @throws MetricError COLLECTION_NAME for two metrics of one name, or an entry that is no metric */
-  constructor(
-    metrics: Metric | readonly Metric[] | Readonly<Record<string, Metric>>,
-    options: MetricCollectionOptions = {},
-  ) {
+  constructor(metrics: CollectionInput, options: MetricCollectionOptions = {}) {
     super();
     const { prefix = '', postfix = '', computeGroups = true } = options;
     this.prefix = prefix;
     this.postfix = postfix;
-    const list = metrics instanceof Metric ? [metrics] : metrics;
-    const named = Array.isArray(list)
-      ? (list as readonly Metric[]).map((metric) => [metric?.constructor?.name ?? String(metric), metric] as const)
-      : Object.entries(list as Readonly<Record<string, Metric>>);
-    for (const [name, metric] of named) this.put(name, metric);
+    this.mayShare = computeGroups;
+    for (const [name, metric] of namedMetrics(metrics)) this.put(name, metric);
     this.groups = groupsOf([...this.metrics.values()], computeGroups);
   }
 
@@ -59,7 +55,38 @@ export class MetricCollection extends Module {
     }
   }
 
-  /** The value of every metric over all batches, by name. */
+  /**
+   * Adds metrics, by their classes' names or the keys of a record.
+   *
+   * @throws MetricError COLLECTION_NAME for a name that is taken, or an entry that is no metric; then none is added
+   */
+  addMetrics(metrics: CollectionInput): void {
+    const before = new Map(this.metrics);
+    try {
+      for (const [name, metric] of namedMetrics(metrics)) this.put(name, metric);
+    } catch (error) {
+      this.metrics.clear();
+      for (const [name, metric] of before) this.metrics.set(name, metric);
+      throw error;
+    }
+    // A metric that has seen other batches than the rest of its group goes on alone.
+    const added = [...this.metrics].filter(([name]) => !before.has(name)).map(([, metric]) => metric);
+    const isFresh = [...this.metrics.values()].every((metric) => metric.updateCount === 0);
+    this.groups = isFresh
+      ? groupsOf([...this.metrics.values()], this.mayShare)
+      : [...this.groups, ...groupsOf(added, this.mayShare)];
+  }
+
+  /** The processes that gather these metrics together; null for this one alone. */
+  get processGroup(): MetricSync | null {
+    return [...this.metrics.values()][0]?.processGroup ?? null;
+  }
+
+  set processGroup(group: MetricSync | null) {
+    for (const metric of this.metrics.values()) metric.processGroup = group;
+  }
+
+  /** The value of every metric over all batches, by name; a metric whose value is a record gives its entries. */
   compute(): Record<string, unknown> {
     return this.collect((metric) => metric.compute());
   }
@@ -102,11 +129,10 @@ export class MetricCollection extends Module {
   /** A copy with its own states, and another prefix or postfix if wanted: one for training, one for validation. */
   override clone(options: Pick<MetricCollectionOptions, 'prefix' | 'postfix'> = {}): this {
     const copies = Object.fromEntries([...this.metrics].map(([name, metric]) => [name, metric.clone()]));
-    const computeGroups = this.groups.length < this.metrics.size;
     return new MetricCollection(copies, {
       prefix: this.prefix,
       postfix: this.postfix,
-      computeGroups,
+      computeGroups: this.mayShare,
       ...options,
     }) as this;
   }
@@ -137,9 +163,53 @@ export class MetricCollection extends Module {
 
   private collect(read: (metric: AnyMetric) => unknown): Record<string, unknown> {
     const values: Record<string, unknown> = {};
-    for (const [name, metric] of this.metrics) values[this.nameOf(name)] = read(metric);
+    const put = (name: string, value: unknown): void => {
+      if (name in values) {
+        throw new MetricError(
+          'COLLECTION_NAME',
+          `MetricCollection: two values are called '${name}'. Name the metrics apart: { first: ..., second: ... }.`,
+        );
+      }
+      values[name] = value;
+    };
+    const isRecord = (value: unknown): value is Record<string, unknown> =>
+      typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+    const all = [...this.metrics].map(([name, metric]) => [name, read(metric)] as const);
+    const entries = all.flatMap(([, value]) => (isRecord(value) ? Object.keys(value) : []));
+    for (const [name, value] of all) {
+      if (!isRecord(value)) put(this.nameOf(name), value);
+      else
+        for (const [key, entry] of Object.entries(value)) {
+          const isShared = entries.filter((other) => other === key).length > 1;
+          put(this.nameOf(isShared ? `${name}_${key}` : key), entry);
+        }
+    }
     return values;
   }
+}
+
+/** One metric, several, collections among them, or a record of any of these. */
+export type CollectionInput =
+  | Metric
+  | MetricCollection
+  | readonly (Metric | MetricCollection)[]
+  | Readonly<Record<string, Metric | MetricCollection>>;
+
+/** Metrics by name; those of a collection inside have the names it gives, after its key in a record. */
+function namedMetrics(metrics: CollectionInput): [name: string, metric: Metric][] {
+  const isOne = metrics instanceof Metric || metrics instanceof MetricCollection;
+  const list = (isOne ? [metrics] : metrics) as readonly Metric[] | Readonly<Record<string, Metric>>;
+  if (Array.isArray(list)) {
+    return list.flatMap((metric: Metric | MetricCollection): [string, Metric][] =>
+      metric instanceof MetricCollection ? metric.items() : [[metric?.constructor?.name ?? String(metric), metric]],
+    );
+  }
+  return Object.entries(list as Readonly<Record<string, Metric | MetricCollection>>).flatMap(
+    ([key, metric]): [string, Metric][] =>
+      metric instanceof MetricCollection
+        ? metric.items().map(([name, inner]) => [`${key}_${name}`, inner])
+        : [[key, metric]],
+  );
 }
 
 function groupsOf(metrics: readonly AnyMetric[], mayShare: boolean): AnyMetric[][] {

@@ -6,6 +6,7 @@ import {
   binaryColumns,
   type CurveOptions,
   multiclassColumns,
+  multiclassScores,
   multilabelColumns,
   pooled,
   type RankedScores,
@@ -53,6 +54,7 @@ export function multiclassCurve<Value>(
     together ? (preds, target) => pooled(read(preds, target)) : read,
     value,
     higherIsBetter,
+    together ? undefined : (preds, target) => multiclassScores(preds, target, numClasses, options),
   );
 }
 

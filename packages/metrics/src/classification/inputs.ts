@@ -60,7 +60,15 @@ export function countLabels(labels: Tensor, size: number, what: string): Tensor 
  * found; predictions have to be right.
  */
 export function countPairs({ preds, target }: LabelPair, size: number): Tensor {
-  return countCells(target.mul(size).add(preds), size * size, () => outOfRange(target, size, 'target'));
+  // Freed at once: there are many small batches.
+  const rows = target.mul(size);
+  const cells = rows.add(preds);
+  rows.dispose();
+  try {
+    return countCells(cells, size * size, () => outOfRange(target, size, 'target'));
+  } finally {
+    cells.dispose();
+  }
 }
 
 /** The engine's count refuses what is negative, and grows beyond `size` for what is too large. */

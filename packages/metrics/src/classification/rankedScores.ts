@@ -34,8 +34,7 @@ export const safeDivide = (a: Tensor, b: Tensor): Tensor => {
 /** Every score kept. @param preds [N] @param target bool [N] */
 function exactScores(preds: Tensor, target: Tensor): RankedScores {
   const ranked = () => {
-    const order = preds.argsort(0, true);
-    const scores = preds.indexSelect(0, order);
+    const { values: scores, indices: order } = preds.sort(0, true);
     const hits = target.indexSelect(0, order).long().cumsum(0);
     const size = scores.size(0);
     // The last of each run of equal scores: a threshold cannot tell them apart.
@@ -104,6 +103,7 @@ export interface ScoreColumns {
  * @param columns how many classes are told apart; 1 for binary
  * @param read the scores of a batch by column
  * @param value the metric's value from the ranked scores of each column
+ * @param readLabels scores and labels of a batch where every column is a class against the rest: less to keep of each batch
  */
 export function rankedRecipe<Value>(
   key: string,
@@ -112,14 +112,31 @@ export function rankedRecipe<Value>(
   read: (preds: Tensor, target: Tensor) => ScoreColumns,
   value: (ranked: RankedScores[]) => Value,
   higherIsBetter: boolean | null,
+  readLabels?: (preds: Tensor, target: Tensor) => { labels: Tensor; scores: Tensor },
 ): Recipe<Value> {
   const { thresholds = null } = options;
-  const states = thresholds === null ? exactStates : null;
-  if (states !== null) {
+  if (thresholds === null && readLabels !== undefined) {
     return {
       key: `${key}:exact`,
       higherIsBetter,
-      states,
+      states: exactStates,
+      count(preds, target) {
+        const { scores, labels } = readLabels(preds, target);
+        return [scores, labels];
+      },
+      value([preds, labels]) {
+        const byClass = preds!.t().contiguous();
+        return value(
+          Array.from({ length: columns }, (_, column) => exactScores(byClass.select(0, column), labels!.eq(column))),
+        );
+      },
+    };
+  }
+  if (thresholds === null) {
+    return {
+      key: `${key}:exact`,
+      higherIsBetter,
+      states: exactStates,
       count(preds, target) {
         const { preds: scores, target: positive, kept } = read(preds, target);
         // 1 and 0, and 2 for what is left out.
@@ -184,7 +201,10 @@ function checkedThresholds(thresholds: number | readonly number[] | Tensor): Ten
 export function probabilities(scores: Tensor, squash: (scores: Tensor) => Tensor): Tensor {
   if (scores.numel() === 0) return scores;
   const { min, max } = scores.aminmax();
-  return min.lt(0).logicalOr(max.gt(1)).item() ? squash(scores) : scores;
+  const areLogits = min.item() < 0 || max.item() > 1;
+  min.dispose();
+  max.dispose();
+  return areLogits ? squash(scores) : scores;
 }
 
 /** Columns of a binary batch: one. @param preds [N, ...] @param target [N, ...] */
@@ -220,16 +240,20 @@ export function multiclassScores(
   { ignoreIndex = null, validateArgs = true }: CommonOptions,
 ): { labels: Tensor; scores: Tensor } {
   checkScores(preds, target);
-  const [batch, classes, ...rest] = preds.shape;
-  if (preds.dim() !== target.dim() + 1 || String([batch, ...rest]) !== String(target.shape))
+  const { shape } = preds;
+  const [, classes] = shape;
+  const { shape: wanted } = target;
+  if (shape.length !== wanted.length + 1 || wanted.some((size, dim) => size !== shape[dim === 0 ? 0 : dim + 1]))
     throw mismatch(preds, target, 'Scores need one dimension more than the target: [N, classes, ...] and [N, ...].');
   if (classes !== numClasses)
     throw mismatch(preds, target, `numClasses is ${numClasses}, so preds need that size in dimension 1.`);
-  const rows = preds.transpose(0, 1).reshape([numClasses, -1]).t();
-  const flat = target.flatten().long();
+  const isPlain = target.dim() === 1;
+  const rows = isPlain ? preds : preds.transpose(0, 1).reshape([numClasses, -1]).t();
+  const labelled = target.dtype === 'int64' ? target : target.long();
+  const flat = isPlain ? labelled : labelled.flatten();
   const kept = ignoreIndex === null ? null : flat.ne(ignoreIndex).nonzero().flatten();
   const labels = kept === null ? flat : flat.indexSelect(0, kept);
-  if (validateArgs) countLabels(labels, numClasses, 'target');
+  if (validateArgs) countLabels(labels, numClasses, 'target').dispose();
   const scores = kept === null ? rows : rows.indexSelect(0, kept);
   return { labels, scores: probabilities(scores, (logits) => logits.softmax(1)) };
 }

@@ -192,8 +192,13 @@ function tableCounter(
     zero: () => zeros([size * size], { dtype: 'int64' }),
     count(preds, target) {
       const pair = labels(preds, target);
-      if (validateArgs && !preds.isFloatingPoint()) countLabels(pair.preds, size, 'preds');
-      return countPairs(pair, size);
+      const isOwn = preds.isFloatingPoint();
+      if (validateArgs && !isOwn) countLabels(pair.preds, size, 'preds');
+      try {
+        return countPairs(pair, size);
+      } finally {
+        if (isOwn) pair.preds.dispose();
+      }
     },
     scores(counts) {
       const table = counts.view([size, size]);

@@ -1,4 +1,5 @@
 export { type ConfusionMatrixOptions, confusionMatrix } from './confusionMatrix.js';
+export { type CurveOptions, type CurvePoints, precisionRecallCurve, rocCurve, valuesOverSteps } from './curves.js';
 export { type LearningCurvesOptions, learningCurves } from './learningCurves.js';
 export { type Row, readCsv } from './readCsv.js';
 export { renderPng } from './renderPng.js';
