@@ -10,7 +10,9 @@ const options = readOptions({ rounds: 5, steps: 2000 });
 const manifest = writeWorkload(dataFolder, { kind: 'mlp', batchSize: 32, batches: 500 });
 const lightning = pythonSide('python-lightning', 'side.py', ['fit'], ['lightning', 'pytorch_lightning']);
 if (lightning === undefined)
-  process.stderr.write('[bench] fit: python-lightning is skipped: no Python here can import lightning (set BENCH_PYTHON)\n');
+  process.stderr.write(
+    '[bench] fit: python-lightning is skipped: no Python here can import lightning (set BENCH_PYTHON)\n',
+  );
 for (const logs of ['0', '1']) {
   const measurement = measure(logs === '1' ? 'fit-logged' : 'fit', [nodeSide('ours', 'fit'), lightning], options, {
     env: { BENCH_MANIFEST: manifest, BENCH_WARM_UP: '1000', BENCH_STEPS: String(options.steps), BENCH_LOGS: logs },
