@@ -8,7 +8,20 @@ import { repositoryRoot } from './setup/paths.mjs';
 import { runCommand, SetupError } from './setup/step.mjs';
 import { orExplain, setup } from './setup.mjs';
 
-const benches = ['mlp', 'fit', 'cnn', 'resnet18', 'lm', 'optim', 'serialize', 'metrics', 'startup', 'memory', 'overhead'];
+const benches = [
+  'mlp',
+  'fit',
+  'cnn',
+  'ddp',
+  'resnet18',
+  'lm',
+  'optim',
+  'serialize',
+  'metrics',
+  'startup',
+  'memory',
+  'overhead',
+];
 const valueOptions = ['--threads', '--rounds', '--steps'];
 const names = [];
 const options = [];

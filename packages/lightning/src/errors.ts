@@ -53,6 +53,11 @@ export const errorCodes = {
   LOGGER_VALUE: 'A logger was given a value it cannot store.',
   // profilers
   PROFILER_ACTION: 'A profiler was told to start an action that is running, or to stop one that is not.',
+  // several processes
+  ENVIRONMENT_INVALID:
+    'The environment variables by which processes find each other are missing or contradict the options.',
+  LAUNCH_IMPOSSIBLE: 'Other processes were to be started, but this one does not run a script that they could run.',
+  RANK_FAILED: 'Another process of the job failed, and the job with it. The cause is its error.',
   // running
   RUN_ACTIVE: 'An entry point was called while the Trainer was already running.',
   RUN_INTERRUPTED: 'A signal ended the run.',

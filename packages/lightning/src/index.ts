@@ -21,6 +21,7 @@ export { type CheckpointIO, type DuplicateKind, TorchCheckpointIO } from './chec
 export { errorCodes, LightningError, type LightningErrorCode } from './errors.js';
 export { gradNorm } from './gradNorm.js';
 export { type HookResult, type ModuleHooks, type Stage, type StepOutputs, stages } from './hooks/trainerHooks.js';
+export type { RankOutput } from './launchers/launchedRanks.js';
 export { CSVLogger, type CSVLoggerOptions } from './loggers/csvLogger.js';
 export { DummyLogger } from './loggers/dummyLogger.js';
 export { type LoggedParams, Logger, type LoggerStatus, type RowMoment } from './loggers/logger.js';
@@ -47,7 +48,7 @@ export {
 export type { EvaluationLoaders, Loader, LoadersOf, TrainLoaders } from './module/loaderTypes.js';
 export type { LoadFromCheckpointOptions } from './module/loadFromCheckpoint.js';
 export type { LogDictOptions, LoggedValue, LogOptions, ReduceFx } from './module/log.js';
-export type { BackwardOptions } from './module/moduleContext.js';
+export type { BackwardOptions, GatherOptions } from './module/moduleContext.js';
 export type { AnyScheduler, OptimizerOptions, OptimizersConfig, SchedulerOptions } from './module/optimizersConfig.js';
 export { MixedPrecision, type MixedPrecisionOptions } from './precision/mixedPrecision.js';
 export { Precision, type PrecisionName, type PrecisionOption } from './precision/precision.js';
@@ -60,10 +61,18 @@ export { SimpleProfiler, type SimpleProfilerOptions } from './profilers/simplePr
 export { rankZeroInfo, rankZeroOnly, rankZeroWarn } from './rankZero.js';
 export { seedEverything } from './seedEverything.js';
 export { ClusterEnvironment } from './strategies/clusterEnvironment.js';
+export { DDPStrategy, type DDPStrategyOptions } from './strategies/ddpStrategy.js';
+export { KubeflowEnvironment } from './strategies/environments/kubeflowEnvironment.js';
+export { LightningEnvironment } from './strategies/environments/lightningEnvironment.js';
+export { LSFEnvironment } from './strategies/environments/lsfEnvironment.js';
+export { MPIEnvironment } from './strategies/environments/mpiEnvironment.js';
+export { TorchElasticEnvironment } from './strategies/environments/torchElasticEnvironment.js';
+export { VariablesEnvironment } from './strategies/environments/variablesEnvironment.js';
 export { moveToDevice as moveDataToDevice } from './strategies/moveToDevice.js';
 export { SingleDeviceStrategy } from './strategies/singleDeviceStrategy.js';
 export { SLURMEnvironment, type SLURMEnvironmentOptions } from './strategies/slurmEnvironment.js';
-export type { ReduceOp, Strategy } from './strategies/strategy.js';
+export type { ReduceOp, Strategy, StrategyResources } from './strategies/strategy.js';
+export { type RegisterOptions, type StrategyEntry, StrategyRegistry } from './strategies/strategyRegistry.js';
 export { type LayerSummary, type ModelDescription, type SummaryOptions, summarize } from './summary/modelSummary.js';
 export type { BarView, ProgressLayout } from './terminal/progressLayout.js';
 export type { RichProgressBarTheme } from './terminal/richLayout.js';
@@ -73,7 +82,7 @@ export { RecordingCallback, recordModule } from './testing/recordingCallback.js'
 export type { CheckpointData } from './trainer/checkpointData.js';
 export type { EvaluationOptions, FitOptions, PredictOptions } from './trainer/entryOptions.js';
 export type { FitResult } from './trainer/fitResult.js';
-export type { AcceleratorName, Amount, TrainerOptions } from './trainer/options.js';
+export type { AcceleratorName, Amount, StrategyName, TrainerOptions } from './trainer/options.js';
 export type { Prediction } from './trainer/predictionStream.js';
 export type { Plugin } from './trainer/resolvePlugins.js';
 export { Trainer } from './trainer/trainer.js';

@@ -1,7 +1,15 @@
 import { warn } from '@lightning-ts/torch';
 
-/** The rank of this process before a strategy has said so: what a launcher put into the environment. */
-function launchedRank(): number {
+let knownRank: number | null = null;
+
+/** A strategy knows which process this is. */
+export function setProcessRank(rank: number): void {
+  knownRank = rank;
+}
+
+/** The rank of this process; before a strategy has said so, what a launcher put into the environment. */
+function processRank(): number {
+  if (knownRank !== null) return knownRank;
   for (const name of ['RANK', 'LOCAL_RANK', 'SLURM_PROCID', 'JSM_NAMESPACE_RANK']) {
     const value = process.env[name];
     if (value !== undefined && value !== '') return Number(value);
@@ -14,7 +22,7 @@ export function rankZeroOnly<Args extends unknown[], Result, Fallback = undefine
   fn: (...args: Args) => Result,
   fallback?: Fallback,
 ): (...args: Args) => Result | Fallback {
-  return (...args) => (launchedRank() === 0 ? fn(...args) : (fallback as Fallback));
+  return (...args) => (processRank() === 0 ? fn(...args) : (fallback as Fallback));
 }
 
 /** Prints on the first process only. */

@@ -37,6 +37,16 @@ async function run(guide: string): Promise<string> {
 }
 
 describe('the programs of the guides run as they are printed', () => {
+  it('data loading', async () => {
+    const lines = (await run('data-loading.md')).split('\n');
+    expect(lines.slice(-4)).toEqual([
+      'the dataset failed in worker 0 at sample 2: Error: no such file 2',
+      '0,1',
+      '3',
+      '1',
+    ]);
+  });
+
   it('callbacks', async () => {
     const printed = await run('callbacks.md');
     expect(printed).toContain('OPTION_UNKNOWN');

@@ -161,7 +161,8 @@ export class ModelCheckpoint extends Callback {
 
   override async setup(trainer: Trainer, _module: AnyLightningModule, stage: string): Promise<void> {
     this.trainer = trainer;
-    const directory = await resolvePath(this.options.dirpath ?? defaultDirectory(trainer));
+    const chosen = await resolvePath(this.options.dirpath ?? defaultDirectory(trainer));
+    const directory = trainer.worldSize > 1 ? trainer.strategy.broadcast(chosen) : chosen;
     this.saved.directory = directory;
     if (stage !== 'fit') return;
     this.resumed = null;

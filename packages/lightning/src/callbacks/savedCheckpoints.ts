@@ -7,6 +7,11 @@ import type { ResolvedCheckpointOptions } from './checkpointOptions.js';
 import { checkpointName, freeCheckpointFile, nameValue, type PathStyle } from './checkpointPaths.js';
 import { CheckpointRanking, numberOf, scalar } from './checkpointRanking.js';
 
+/** The first process's value, while all are there to ask for it. */
+function agreed<Value>(trainer: Trainer, value: Value): Value {
+  return trainer.worldSize > 1 && !trainer.control.isBroken ? trainer.strategy.broadcast(value) : value;
+}
+
 /** When something is saved. */
 export interface SaveMoment {
   readonly trainer: Trainer;
@@ -119,7 +124,7 @@ export class SavedCheckpoints {
 
   /** Whether a checkpoint is at `path`; every process gets the first one's answer. */
   async fileExists(trainer: Trainer, path: string): Promise<boolean> {
-    return trainer.strategy.broadcast(await checkpointExists(trainer.checkpointIo, path));
+    return agreed(trainer, await checkpointExists(trainer.checkpointIo, path));
   }
 
   stateDict(): Record<string, unknown> {
@@ -194,7 +199,8 @@ export class SavedCheckpoints {
     const name = checkpointName(template, this.nameValues(moment, template), this.style);
     const exists = (path: string): Promise<boolean> =>
       this.options.enableVersionCounter ? this.fileExists(moment.trainer, path) : Promise.resolve(false);
-    return freeCheckpointFile(this.directory ?? '', name, replaced, this.style, exists);
+    const path = freeCheckpointFile(this.directory ?? '', name, replaced, this.style, exists);
+    return path.then((chosen) => agreed(moment.trainer, chosen));
   }
 
   private nameValues({ trainer, epoch }: SaveMoment, template: CheckpointTemplate): Map<string, NameValue> {

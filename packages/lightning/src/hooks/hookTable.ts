@@ -76,6 +76,11 @@ export class HookTable {
     return this.listeners[name].length > 0;
   }
 
+  /** Whether the module has an `onTrainBatchStart`, which may skip the rest of an epoch. */
+  get mayAskToSkip(): boolean {
+    return this.moduleBatchStart !== null;
+  }
+
   /** Calls the listeners one after another. Returns a promise only when one of them did. */
   call<Name extends Exclude<HookName, 'onTrainBatchStart'>>(
     name: Name,

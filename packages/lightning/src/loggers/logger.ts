@@ -27,6 +27,9 @@ export abstract class Logger {
   /** Folder given by the user, or null for loggers that write no files. */
   abstract readonly saveDir: string | null;
 
+  /** In all but the first of several processes: the version that the first one's logger chose. */
+  takeVersion?(version: number | string): void;
+
   /** Folder that holds all versions, or null. */
   get rootDir(): string | null {
     return null;

@@ -95,6 +95,10 @@ export class TensorBoardLogger extends Logger {
     return this.chosenVersion;
   }
 
+  override takeVersion(version: number | string): void {
+    this.chosenVersion = version;
+  }
+
   override get logDir(): string {
     const { version } = this;
     return join(this.rootDir, typeof version === 'number' ? `version_${version}` : version, this.subDir ?? '');

@@ -1,4 +1,4 @@
-import { Metric, MetricCollection } from '@lightning-ts/metrics';
+import { Metric, MetricCollection, type MetricSync } from '@lightning-ts/metrics';
 import { Tensor } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import { describe } from '../module/hparams.js';
@@ -29,6 +29,16 @@ export function watchMetrics(module: AnyLightningModule): () => void {
   };
 }
 
+/** Has the metrics of `module` gather over all processes until the returned function is called. Those with a group keep theirs. */
+export function joinMetrics(module: AnyLightningModule, sync: MetricSync | null): () => void {
+  const joined =
+    sync === null ? [] : metricsOf(module).flatMap(([, metric]) => (metric.processGroup === null ? [metric] : []));
+  for (const metric of joined) metric.processGroup = sync;
+  return () => {
+    for (const metric of joined) metric.processGroup = null;
+  };
+}
+
 /** Every metric in a module, with its path. */
 export function metricsOf(module: AnyLightningModule): [string, Metric][] {
   return module.namedModules().filter((entry): entry is [string, Metric] => entry[1] instanceof Metric);
@@ -50,6 +60,11 @@ export class LoggedMetric {
   /** The value over the epoch so far, or null when nothing was gathered. */
   epochValue(): Tensor | null {
     return this.metric.updateCount === 0 ? null : this.checked(this.metric.compute());
+  }
+
+  /** The value over all processes, of which some may have gathered nothing. */
+  jointValue(): Tensor {
+    return this.checked(this.metric.compute());
   }
 
   reset(): void {

@@ -69,6 +69,12 @@ export class LoggedScalar {
     return this.reduction === 'mean' ? total.div(this.weight) : total.clone();
   }
 
+  /** What the epoch's reduction has gathered so far: together with those of other processes it makes the value over all. */
+  partial(): { readonly total: number; readonly weight: number; readonly isDouble: boolean } {
+    const total = this.isTensor ? (this.totalTensor!.item() as number) : this.totalNumber;
+    return { total, weight: this.weight, isDouble: this.isTensor && this.totalTensor!.dtype === 'float64' };
+  }
+
   reset(): void {
     const first = start[this.reduction ?? 'mean'];
     this.weight = 0;

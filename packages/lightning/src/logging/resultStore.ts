@@ -1,5 +1,6 @@
 import { Metric } from '@lightning-ts/metrics';
-import { Tensor } from '@lightning-ts/torch';
+import { Tensor, tensor, warn } from '@lightning-ts/torch';
+import type { ProcessGroup } from '@lightning-ts/torch/distributed';
 import { LightningError } from '../errors.js';
 import type { HookScope } from '../hooks/hookTable.js';
 import { describe } from '../module/hparams.js';
@@ -9,6 +10,7 @@ import { batchSizeOf } from './batchSize.js';
 import { LoggedMetric, metricAt, metricPath } from './loggedMetric.js';
 import { LoggedScalar, type Reduction, type ScalarState } from './loggedScalar.js';
 import { logCadence } from './logPermissions.js';
+import type { ProcessSync } from './processSync.js';
 
 /** Where the values of one moment go. */
 export interface CollectedMetrics {
@@ -46,8 +48,13 @@ interface Entry {
   readonly addDataloaderIdx: boolean;
   readonly dataloaderIdx: number | null;
   readonly value: LoggedScalar | LoggedMetric;
+  readonly syncDistGroup: ProcessGroup | undefined;
   /** Whether something was logged since the epoch began. */
   isFresh: boolean;
+  /** Whether the epoch's value is that of all processes. */
+  isJoint: boolean;
+  /** The epoch's value as callbacks knew it before a resume. */
+  known: Tensor | null;
   /** The values handed out, kept so that the same value is the same tensor until it is logged again. */
   step: Tensor | null;
   epoch: Tensor | null;
@@ -74,8 +81,30 @@ const reductions: Readonly<Record<string, Reduction>> = {
   max: 'max',
 };
 
-/** Reduces a value over all processes. */
-export type SyncValue = (value: Tensor, reduction: Reduction) => Tensor;
+/** What a process tells the others of one logged name at the end of an epoch. */
+interface Share {
+  readonly hook: string;
+  readonly name: string;
+  readonly dataloaderIdx: number | null;
+  readonly options: EntryOptions;
+  readonly metricPath: string | null;
+  readonly total: number;
+  readonly weight: number;
+  readonly isDouble: boolean;
+}
+
+type EntryOptions = Pick<
+  Entry,
+  | 'onStep'
+  | 'onEpoch'
+  | 'progBar'
+  | 'logger'
+  | 'reduceFx'
+  | 'enableGraph'
+  | 'syncDist'
+  | 'rankZeroOnly'
+  | 'addDataloaderIdx'
+>;
 
 /**
  * What `log` collects in one loop, and how it becomes one value for each step and epoch.
@@ -96,7 +125,8 @@ export class ResultStore {
   constructor(
     private readonly scope: HookScope,
     private readonly isTraining: boolean,
-    private readonly sync: SyncValue | null = null,
+    /** Null for one process. */
+    private readonly sync: ProcessSync | null = null,
   ) {}
 
   /** Names the batch whose size weights the means logged from now on; null outside of batches. */
@@ -105,11 +135,15 @@ export class ResultStore {
     this.batchSize = null;
   }
 
-  /** Opens an epoch: what was gathered before is over. */
-  startEpoch(): void {
+  /**
+   * Opens an epoch: what was gathered before is over.
+   *
+   * @param keepsLogged keeps what was logged since the last epoch ended, in `onTrainStart` say: it belongs to this one
+   */
+  startEpoch(keepsLogged = false): void {
     this.epochHasEnded = false;
     this.dataloaderIdx = null;
-    this.reset();
+    if (!keepsLogged) this.reset();
   }
 
   /** Ends an epoch whose values have been sent: metrics start anew, and nothing keeps a graph. */
@@ -117,6 +151,8 @@ export class ResultStore {
     for (const entry of this.entries) {
       if (entry.isFresh) entry.value.reset();
       entry.isFresh = false;
+      entry.isJoint = false;
+      entry.known = null;
       entry.step = null;
       entry.epoch = null;
     }
@@ -124,6 +160,8 @@ export class ResultStore {
 
   /** Takes in one logged value. */
   log(module: AnyLightningModule, name: string, value: LoggedValue, options: LogOptions): void {
+    // Nobody looks at what the others have.
+    if (options.rankZeroOnly === true && this.sync?.isGlobalZero === false) return;
     const { hook } = this.scope;
     const entry =
       (hook === null ? undefined : this.byHook.get(hook)?.get(this.keyOf(name, options))) ??
@@ -131,6 +169,7 @@ export class ResultStore {
     this.checkSameOptions(entry, options);
     entry.step = null;
     entry.epoch = null;
+    entry.isJoint = false;
     if (entry.value instanceof LoggedMetric) {
       if (entry.value.metric !== value) throw this.changedKind(entry, value);
       entry.isFresh = true;
@@ -145,6 +184,71 @@ export class ResultStore {
     const scalar = typeof value === 'boolean' ? Number(value) : value;
     if (typeof scalar !== 'number' && !(scalar instanceof Tensor)) throw wrongValue(name, value);
     entry.value.update(scalar, this.weightOf(entry, options));
+    if (this.sync !== null && entry.syncDist) this.syncNow(entry, entry.value, this.sync);
+  }
+
+  /** A value is reduced where it is logged, which all processes do in the same order, and not where somebody looks at it. */
+  private syncNow(entry: Entry, value: LoggedScalar, sync: ProcessSync): void {
+    const { reduceFx } = entry;
+    if (this.epochHasEnded && entry.onEpoch) {
+      const shares = sync.gather(value.partial());
+      entry.epoch = joined(shares, reduceFx);
+      entry.isJoint = true;
+    } else if (this.isTraining && entry.onStep && !this.epochHasEnded)
+      entry.step = sync.reduce(value.stepValue(), reduceFx, entry.syncDistGroup);
+  }
+
+  /**
+   * Makes the epoch's values those of all processes. Every process calls it at the same point, also one that had no batch, and
+   * has all names afterwards. Does nothing with one process.
+   */
+  syncEpoch(module: AnyLightningModule): void {
+    const { sync } = this;
+    if (sync === null) return;
+    const own = this.entries.filter(
+      (entry) =>
+        entry.isFresh &&
+        !entry.isJoint &&
+        entry.onEpoch &&
+        entry.dataloaderIdx === this.dataloaderIdx &&
+        !entry.rankZeroOnly &&
+        (entry.syncDist || entry.value instanceof LoggedMetric),
+    );
+    const shares = sync.gather(own.map((entry) => shareOf(entry, module)));
+    const byKey = new Map<string, Share[]>();
+    for (const share of shares.flat()) {
+      const key = JSON.stringify([share.hook, share.name, share.dataloaderIdx]);
+      byKey.set(key, [...(byKey.get(key) ?? []), share]);
+    }
+    for (const list of byKey.values()) {
+      const entry = this.entryFor(list[0]!, module);
+      const value = entry.value instanceof LoggedMetric ? entry.value.jointValue() : joined(list, entry.reduceFx);
+      entry.epoch = sameAs(value, entry.known ?? undefined);
+      entry.isFresh = true;
+      entry.isJoint = true;
+    }
+  }
+
+  /** The entry that another process tells of, which this one may not have. */
+  private entryFor({ dataloaderIdx, hook, metricPath: path, name, options }: Share, module: AnyLightningModule): Entry {
+    const found = this.entries.find(
+      (entry) => entry.hook === hook && entry.name === name && entry.dataloaderIdx === dataloaderIdx,
+    );
+    if (found !== undefined) return found;
+    const { enableGraph, onStep, reduceFx } = options;
+    const entry: Entry = {
+      ...options,
+      hook,
+      name,
+      dataloaderIdx,
+      value:
+        path === null
+          ? new LoggedScalar(name, onStep, reduceFx, enableGraph)
+          : new LoggedMetric(name, metricAt(module, path)),
+      ...fresh(),
+    };
+    this.insert(entry);
+    return entry;
   }
 
   /** The values as of now: of the last step, or of the epoch once it has ended. */
@@ -223,7 +327,7 @@ export class ResultStore {
     for (const state of states) {
       const options = state.options as Omit<
         Entry,
-        'hook' | 'name' | 'dataloaderIdx' | 'value' | 'isFresh' | 'step' | 'epoch'
+        'hook' | 'name' | 'dataloaderIdx' | 'value' | keyof ReturnType<typeof fresh>
       >;
       const value =
         state.metric_attribute === null
@@ -236,12 +340,17 @@ export class ResultStore {
         name: state.name,
         dataloaderIdx: state.dataloader_idx,
         value,
+        ...fresh(),
         isFresh: state.is_fresh,
-        step: null,
-        epoch: null,
       };
       this.insert(entry);
       if (!entry.isFresh) continue;
+      if (this.sync !== null && (entry.syncDist || value instanceof LoggedMetric)) {
+        // Its values are those of all processes, which only its callbacks' view has kept.
+        if (state.is_handed_out?.step) entry.step = known[nameOf(entry, 'step')] ?? null;
+        if (state.is_handed_out?.epoch) entry.known = known[nameOf(entry, 'epoch')] ?? null;
+        continue;
+      }
       if (state.is_handed_out?.step) entry.step = sameAs(value.stepValue(), known[nameOf(entry, 'step')]);
       if (state.is_handed_out?.epoch) entry.epoch = sameAs(value.epochValue(), known[nameOf(entry, 'epoch')]);
     }
@@ -303,12 +412,23 @@ export class ResultStore {
         value instanceof Metric
           ? new LoggedMetric(name, value)
           : new LoggedScalar(name, onStep, onEpoch ? reduceFx : null, enableGraph),
-      isFresh: false,
-      step: null,
-      epoch: null,
+      ...fresh(),
+      syncDistGroup: options.syncDistGroup,
     };
     this.insert(entry);
+    this.warnUnsynced(entry);
     return entry;
+  }
+
+  /** What is decided by a value is decided by each process's own, unless it is reduced. */
+  private warnUnsynced({ name, onEpoch, rankZeroOnly, syncDist, value }: Entry): void {
+    if (this.sync === null || this.isTraining || !onEpoch || syncDist || rankZeroOnly || value instanceof LoggedMetric)
+      return;
+    warn(
+      'LOG_SYNC_DIST',
+      `'${name}' was logged without syncDist, so it is the value of each process's own part of the data. Log it with syncDist: true ` +
+        'for the value over all of it.',
+    );
   }
 
   private checkSameOptions(entry: Entry, options: LogOptions): void {
@@ -356,7 +476,7 @@ export class ResultStore {
   private stepValue(entry: Entry): Tensor | null {
     if (entry.step === null) {
       const value = entry.value.stepValue();
-      entry.step = value === null ? null : this.synced(entry, value);
+      entry.step = value;
     }
     return entry.step;
   }
@@ -364,16 +484,47 @@ export class ResultStore {
   private epochValue(entry: Entry): Tensor | null {
     if (entry.epoch === null) {
       const value = entry.value.epochValue();
-      entry.epoch = value === null ? null : this.synced(entry, value);
+      entry.epoch = value;
     }
     return entry.epoch;
   }
+}
 
-  private synced(entry: Entry, value: Tensor): Tensor {
-    if (this.sync === null || !entry.syncDist || entry.rankZeroOnly || entry.value instanceof LoggedMetric)
-      return value;
-    return this.sync(value, entry.reduceFx);
-  }
+/** What an entry that was just made has gathered. */
+const fresh = () => ({
+  syncDistGroup: undefined as ProcessGroup | undefined,
+  isFresh: false,
+  isJoint: false,
+  known: null as Tensor | null,
+  step: null as Tensor | null,
+  epoch: null as Tensor | null,
+});
+
+function shareOf(entry: Entry, module: AnyLightningModule): Share {
+  const { addDataloaderIdx, dataloaderIdx, enableGraph, hook, logger, name, onEpoch, onStep, progBar, rankZeroOnly } =
+    entry;
+  const { reduceFx, syncDist, value } = entry;
+  return {
+    hook,
+    name,
+    dataloaderIdx,
+    options: { addDataloaderIdx, enableGraph, logger, onEpoch, onStep, progBar, rankZeroOnly, reduceFx, syncDist },
+    metricPath: value instanceof LoggedMetric ? metricPath(module, value.metric, name, undefined) : null,
+    ...(value instanceof LoggedMetric ? { total: 0, weight: 0, isDouble: false } : value.partial()),
+  };
+}
+
+/** The value over all processes, from what each has gathered. */
+function joined(shares: readonly ReturnType<LoggedScalar['partial']>[], reduction: Reduction): Tensor {
+  const totals = tensor(
+    shares.map(({ total }) => total),
+    { dtype: 'float64' },
+  );
+  const dtype = shares.some(({ isDouble }) => isDouble) ? 'float64' : 'float32';
+  if (reduction === 'min' || reduction === 'max') return (reduction === 'min' ? totals.min() : totals.max()).to(dtype);
+  const sum = totals.sum();
+  if (reduction === 'sum') return sum.to(dtype);
+  return sum.div(shares.reduce((weights, { weight }) => weights + weight, 0)).to(dtype);
 }
 
 /** The name of a value of the last step or of the epoch: they differ where there are both. */

@@ -38,7 +38,7 @@ export class AutomaticStep implements TrainStep {
 
   takeBatch(batch: unknown, batchIdx: number, isLast: boolean): StepOutputs | Promise<StepOutputs> {
     if (batch === null) return skipNullBatch();
-    const { scope, settings } = this.run;
+    const { scope, settings, strategy } = this.run;
     const size = settings.accumulateGradBatches;
     this.batch = batch;
     this.batchIdx = batchIdx;
@@ -48,7 +48,8 @@ export class AutomaticStep implements TrainStep {
     if (closesWindow) count(this.run.progress.optimizerStep, 'ready');
     scope.hook = 'optimizerStep';
     try {
-      if (this.isAsync) return this.runAsync(closesWindow, this.forward());
+      if (this.isAsync)
+        return this.runAsync(closesWindow, closesWindow ? this.forward() : strategy.withoutGradSync(this.callForward));
       this.step(closesWindow, this.closure);
       return this.finish(closesWindow);
     } catch (error) {
@@ -108,15 +109,24 @@ export class AutomaticStep implements TrainStep {
   };
 
   private forward(): unknown {
-    const { module, precision, scope } = this.run;
+    const { module, precision, scope, strategy } = this.run;
     scope.hook = 'trainingStep';
     const output =
-      precision.runStep === undefined
-        ? module.trainingStep!(this.batch, this.batchIdx)
-        : precision.runStep(this.callStep);
+      strategy.runTrainingStep !== undefined
+        ? strategy.runTrainingStep(this.callInPrecision)
+        : precision.runStep === undefined
+          ? module.trainingStep!(this.batch, this.batchIdx)
+          : precision.runStep(this.callStep);
     if (!isPromise(output)) scope.hook = 'optimizerStep';
     return output;
   }
+
+  private readonly callForward = (): unknown => this.forward();
+
+  private readonly callInPrecision = (): unknown => {
+    const { precision } = this.run;
+    return precision.runStep === undefined ? this.callStep() : precision.runStep(this.callStep);
+  };
 
   private readonly callStep = (): unknown => this.run.module.trainingStep!(this.batch, this.batchIdx);
 
@@ -127,6 +137,7 @@ export class AutomaticStep implements TrainStep {
     const loss = lossOf(output, module);
     if (this.opensWindow) this.zeroGrad();
     if (loss === null) {
+      if (this.run.strategy.worldSize > 1) throw nullAmongMany(module);
       warn(
         'TRAINING_STEP_NULL',
         `${module.constructor.name}.trainingStep returned null: such batches are skipped, and the optimizer steps with the ` +
@@ -191,6 +202,14 @@ export class AutomaticStep implements TrainStep {
       scope.hook = null;
     }
   }
+}
+
+function nullAmongMany(module: LightningModule): LightningError {
+  return new LightningError(
+    'TRAINING_STEP_OUTPUT',
+    `${module.constructor.name}.trainingStep returned null to skip a batch, but the other processes wait for its gradients. Return a loss ` +
+      'that is zero for such a batch, such as loss.mul(0), or leave the batch out in the loader.',
+  );
 }
 
 const noOutputs: StepOutputs = Object.freeze({});

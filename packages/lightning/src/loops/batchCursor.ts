@@ -52,6 +52,8 @@ export class BatchCursor {
     readonly loader: Loader,
     readonly total: number,
     private readonly isExact: boolean,
+    /** Whether all processes that walk together have a batch; null for one. Asked once a batch when their lengths may differ. */
+    private readonly allHave: ((has: boolean) => boolean) | null = null,
   ) {
     this.mustWait = isAsynchronous(loader);
   }
@@ -195,7 +197,8 @@ export class BatchCursor {
   private take(result: IteratorResult<unknown>): boolean {
     if (result.done) {
       this.isExhausted = true;
-      this.iterator = null;
+      // There may be more here than in other processes.
+      this.endWalk();
       return false;
     }
     this.batch = result.value;
@@ -229,16 +232,22 @@ export class BatchCursor {
     return true;
   }
 
+  /** The end has come as soon as one of the processes has no batch left. */
+  private together(result: IteratorResult<unknown>): IteratorResult<unknown> {
+    if (this.allHave === null || this.allHave(result.done !== true)) return result;
+    return { done: true, value: undefined };
+  }
+
   private fetchAhead(): Promise<void> | undefined {
     if (isStateful(this.loader)) this.stateBeforeAhead = this.loader.stateDict();
     this.rngBeforeAhead = getRngState();
     const result = this.fetch();
     if (!isPromise(result)) {
-      this.ahead = result;
+      this.ahead = this.together(result);
       return undefined;
     }
     return result.then((taken) => {
-      this.ahead = taken;
+      this.ahead = this.together(taken);
     });
   }
 }

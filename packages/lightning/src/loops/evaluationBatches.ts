@@ -1,4 +1,5 @@
 import { isPromise } from '../hooks/hookTable.js';
+import { agreedSignal } from './agreement.js';
 import { evaluationHooks } from './evaluationHooks.js';
 import { interrupted } from './interrupted.js';
 import { count } from './progress.js';
@@ -21,9 +22,10 @@ export async function evaluateBatches(
   afterBatch: AfterBatch,
   afterLoader: (dataloaderIdx: number) => void,
 ): Promise<void> {
-  const { breather, control, cursors, hooks, progress, results, resumeAt, scope, step, withoutGrad } = run;
+  const { breather, control, cursors, hooks, progress, results, resumeAt, scope, step, strategy, withoutGrad } = run;
   const names = evaluationHooks[run.stage];
   const position = run.position!;
+  if (resumeAt === null) progress.begin();
   let batch: unknown;
   let batchIdx = 0;
   let dataloaderIdx = 0;
@@ -87,9 +89,20 @@ export async function evaluateBatches(
       output = undefined;
       const pause = breather.pause();
       if (pause !== undefined) await pause;
-      if (control.signal !== null) throw interrupted(control.signal);
+      if (control.signal !== null) {
+        if (strategy.exchangeFlags === undefined) throw interrupted(control.signal);
+        // The others may wait at the end of the loader already: all leave from there.
+        break;
+      }
     }
     await cursor.close();
+    throwAgreedSignal(run);
     afterLoader(loader);
   }
+}
+
+/** With several processes, the signal that one of them got ends all. */
+function throwAgreedSignal({ control, strategy }: EvaluationRun): void {
+  const signal = agreedSignal(strategy, control);
+  if (signal !== null) throw interrupted(signal);
 }

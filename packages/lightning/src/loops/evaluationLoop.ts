@@ -48,6 +48,9 @@ async function evaluate(run: EvaluationRun): Promise<Record<string, number>[]> {
       run,
       (_, dataloaderIdx) => sendStepRow(run, dataloaderIdx),
       (dataloaderIdx) => {
+        results.dataloaderIdx = cursors.length > 1 ? dataloaderIdx : null;
+        results.epochHasEnded = true;
+        results.syncEpoch(run.module);
         closeLoader(run, dataloaderIdx);
         results.epochHasEnded = false;
       },
@@ -58,6 +61,7 @@ async function evaluate(run: EvaluationRun): Promise<Record<string, number>[]> {
     await hooks.call(names.epochEnd);
   }
   results.epochHasEnded = true;
+  results.syncEpoch(run.module);
   const ofLoaders = cursors.map((_, dataloaderIdx) => closeLoader(run, dataloaderIdx));
   results.dataloaderIdx = null;
   const ofEpoch = metrics.absorb();

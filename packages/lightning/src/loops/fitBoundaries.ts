@@ -1,5 +1,5 @@
 import { LightningError } from '../errors.js';
-import { canStopEarly, isAccumulating } from './fitDecisions.js';
+import { canStopEarly, isAccumulating, wantsStop } from './fitDecisions.js';
 import { captureInFlight } from './inFlight.js';
 import { count } from './progress.js';
 import type { FitRun } from './run.js';
@@ -26,9 +26,9 @@ export function finishBatch(run: FitRun): Promise<void> | undefined {
 
 /** Whether validation follows a batch. */
 export function validationIsDue(run: FitRun, batchIdx: number, isLast: boolean): boolean {
-  const { control, progress, validation } = run;
+  const { progress, validation } = run;
   if (validation === null) return false;
-  const isStopping = control.shouldStop && canStopEarly(run);
+  const isStopping = wantsStop(run) && canStopEarly(run);
   return validation.isDue(batchIdx, isLast, progress.currentEpoch, progress.batch.total.ready, isStopping);
 }
 
@@ -98,11 +98,12 @@ export async function leaveEpoch(run: FitRun): Promise<void> {
   await sendEpochRow(run);
 }
 
-function endResults({ metrics, results }: FitRun): void {
+function endResults({ metrics, module, results }: FitRun): void {
   // The last step's values stay visible to callbacks after the epoch.
   metrics.absorb();
   results.setBatch(null);
   results.epochHasEnded = true;
+  results.syncEpoch(module);
 }
 
 async function sendEpochRow({ metrics, progress, results }: FitRun): Promise<void> {

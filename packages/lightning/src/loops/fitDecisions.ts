@@ -6,25 +6,35 @@ export type StopReason = 'maxEpochs' | 'maxSteps' | 'stopRequested' | 'noBatches
 
 /** Why no further epoch begins; null when one does. */
 export function stopReason(run: FitRun): StopReason | null {
-  const { control, data, progress, settings } = run;
+  const { data, progress, settings } = run;
   if (data.total === 0) return 'noBatches';
   if (progress.globalStep >= settings.maxSteps) return 'maxSteps';
   if (progress.currentEpoch >= settings.maxEpochs) return 'maxEpochs';
-  return control.shouldStop && canStopEarly(run) ? 'stopRequested' : null;
+  return wantsStop(run) && canStopEarly(run) ? 'stopRequested' : null;
+}
+
+/** Whether somebody asked to stop: with several processes, as all of them know. */
+export function wantsStop({ agreement, control }: FitRun): boolean {
+  return agreement === null ? control.shouldStop : agreement.wantsStop;
+}
+
+/** The signal that ends the run: with several processes, as all of them know. */
+export function signalOf({ agreement, control }: FitRun): NodeJS.Signals | null {
+  return agreement === null ? control.signal : agreement.signal;
 }
 
 /** Whether the epoch is left before its last batch. */
 export function mustLeaveEpoch(run: FitRun): boolean {
-  const { control, progress, settings } = run;
+  const { progress, settings } = run;
   if (progress.globalStep >= settings.maxSteps) return true;
-  return control.shouldStop && canStopEarly(run);
+  return wantsStop(run) && canStopEarly(run);
 }
 
 /** Whether enough was trained to follow a wish to stop. */
 export function canStopEarly(run: FitRun): boolean {
   const { progress, settings } = run;
   const isEnough = progress.epoch.current.processed >= settings.minEpochs && progress.globalStep >= settings.minSteps;
-  if (!isEnough && run.control.shouldStop) {
+  if (!isEnough && wantsStop(run)) {
     warn(
       'STOP_DELAYED',
       `Training was asked to stop, but goes on until minEpochs (${settings.minEpochs}) and minSteps (${settings.minSteps}) are ` +

@@ -1,6 +1,6 @@
 import { isPromise } from '../hooks/hookTable.js';
 import { closeEpoch, finishBatch, leaveEpoch } from './fitBoundaries.js';
-import { isAccumulating, mustLeaveEpoch, stopReason } from './fitDecisions.js';
+import { isAccumulating, mustLeaveEpoch, signalOf, stopReason } from './fitDecisions.js';
 import { isUnfinished, restoreInFlight } from './inFlight.js';
 import { interrupted } from './interrupted.js';
 import { count } from './progress.js';
@@ -19,15 +19,22 @@ export async function fitLoop(run: FitRun): Promise<void> {
   await run.hooks.call('onTrainStart');
   run.validation?.start();
   if (run.resumeFrom !== null) await restoreInFlight(run, run.resumeFrom);
-  if (run.control.signal !== null) throw interrupted(run.control.signal);
-  for (; isOpen || stopReason(run) === null; isOpen = false) await trainEpoch(run);
+  run.agreement?.settle(run.control);
+  throwSignal(run);
+  for (; isOpen || stopReason(run) === null; isOpen = false) {
+    await trainEpoch(run);
+    if (run.agreement === null) continue;
+    // What one process wishes at an epoch's end is known to all before the next begins.
+    run.agreement.settle(run.control);
+    throwSignal(run);
+  }
   await run.data.close();
   await run.hooks.call('onTrainEnd');
   run.schedulers.finish();
 }
 
 async function trainEpoch(run: FitRun): Promise<void> {
-  const { breather, control, data, hooks, progress, results, schedulers, step } = run;
+  const { agreement, breather, control, data, hooks, progress, results, schedulers, step } = run;
   if (progress.phase === 'epochEnd') return closeEpoch(run);
   if (progress.phase === 'epochStart') await openEpoch(run);
   else if (progress.phase === 'batchEnd' || progress.phase === 'validation') await finishBatch(run);
@@ -42,7 +49,8 @@ async function trainEpoch(run: FitRun): Promise<void> {
     results.setBatch(batch);
     count(progress.batch, 'ready');
     const skips = hooks.callTrainBatchStart(batch, batchIdx);
-    if (isPromise(skips) ? await skips : skips) {
+    const mustSkip = isPromise(skips) ? await skips : skips;
+    if (agreement !== null && hooks.mayAskToSkip ? run.strategy.reduceBooleanDecision(mustSkip, false) : mustSkip) {
       cursor.leave();
       break;
     }
@@ -60,17 +68,24 @@ async function trainEpoch(run: FitRun): Promise<void> {
     if (finishing !== undefined) await finishing;
     const pause = breather.pause();
     if (pause !== undefined) await pause;
-    if (control.signal !== null) throw interrupted(control.signal);
+    agreement?.afterBatch(control);
+    throwSignal(run);
   }
   if (cursor.isAtEnd) await closeEpoch(run);
   else await leaveEpoch(run);
+}
+
+function throwSignal(run: FitRun): void {
+  const signal = signalOf(run);
+  if (signal !== null) throw interrupted(signal);
 }
 
 async function openEpoch(run: FitRun): Promise<void> {
   const { data, hooks, progress, results } = run;
   await data.prepareEpoch(progress.currentEpoch);
   progress.startEpoch();
-  results.startEpoch();
+  // A resumed run brings what its hooks logged before the checkpoint, and they log it again.
+  results.startEpoch(run.resumeFrom === null);
   await hooks.call('onTrainEpochStart');
   count(progress.epoch, 'started');
   data.cursor.start();

@@ -14,14 +14,13 @@ export class ManualStep implements TrainStep {
 
   takeBatch(batch: unknown, batchIdx: number): StepOutputs | Promise<StepOutputs> {
     if (batch === null) return skipNullBatch();
-    const { module, precision, scope } = this.run;
+    const { module, precision, scope, strategy } = this.run;
     scope.hook = 'trainingStep';
     let output: unknown;
     try {
-      output =
-        precision.runStep === undefined
-          ? module.trainingStep!(batch, batchIdx)
-          : precision.runStep(() => module.trainingStep!(batch, batchIdx));
+      const step = (): unknown => module.trainingStep!(batch, batchIdx);
+      const inPrecision = (): unknown => (precision.runStep === undefined ? step() : precision.runStep(step));
+      output = strategy.runTrainingStep === undefined ? inPrecision() : strategy.runTrainingStep(inPrecision);
     } catch (error) {
       scope.hook = null;
       throw error;

@@ -2,7 +2,8 @@
  * Counters of a run, exactly as checkpoints keep them (Python's names), and the place in the loop where the run is.
  *
  * ready: about to start, before the start hook; started: after it; processed: the work is done, before the end hook;
- * completed: after it. `total` counts over the whole run, `current` starts again with each epoch.
+ * completed: after it. `total` counts over the whole run, `current` starts again with each epoch; evaluations count `total` anew
+ * with each training epoch and `current` with each evaluation, and manual steps are never counted anew.
  */
 export interface Counts {
   ready: number;
@@ -76,6 +77,11 @@ export type FitPhase = 'epochStart' | 'batch' | 'batchEnd' | 'validation' | 'bat
 export class EvaluationProgress {
   readonly batch = Object.assign(four(), { is_last_batch: false });
 
+  /** Another evaluation begins. */
+  begin(): void {
+    clear(this.batch.current);
+  }
+
   stateDict(): Record<string, unknown> {
     return { state_dict: {}, batch_progress: structuredClone(this.batch) };
   }
@@ -136,9 +142,7 @@ export class FitProgress {
     clear(this.scheduler.current);
     clear(this.optimizerStep.current);
     clear(this.zeroGrad.current);
-    clear(this.manualStep.current);
     clear(this.validation.batch.total);
-    clear(this.validation.batch.current);
     this.batch.is_last_batch = false;
     // A resumed run that was saved in the hooks that open an epoch has counted it already.
     if (this.epoch.current.ready === this.epoch.current.completed) count(this.epoch, 'ready');

@@ -5,6 +5,7 @@ import type { RunMetrics } from '../logging/runMetrics.js';
 import type { GradientClipAlgorithm, LightningModule } from '../module/lightningModule.js';
 import type { Precision } from '../precision/precision.js';
 import type { Strategy } from '../strategies/strategy.js';
+import type { RunAgreement } from './agreement.js';
 import type { BatchCursor, CursorState } from './batchCursor.js';
 import type { Breather } from './breather.js';
 import type { InFlight } from './inFlight.js';
@@ -30,6 +31,8 @@ export interface RunControl {
   shouldStop: boolean;
   /** The signal that ends the run after the batch. */
   signal: NodeJS.Signals | null;
+  /** Whether the run failed, so that other processes may be gone: nothing is done together any more. */
+  isBroken: boolean;
 }
 
 /** What every loop reads: one plain object, built once for a run. */
@@ -76,6 +79,8 @@ export interface FitRun extends Run {
   readonly schedulers: SchedulerList;
   readonly step: TrainStep;
   readonly results: ResultStore;
+  /** What the processes that train together have agreed on; null for one. */
+  readonly agreement: RunAgreement | null;
   /** When to validate; null when there is nothing to validate with. */
   validation: ValidationSchedule | null;
   /** The validation inside this run. */

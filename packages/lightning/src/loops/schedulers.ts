@@ -1,4 +1,4 @@
-import { warn } from '@lightning-ts/torch';
+import { type Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import type { RunMetrics } from '../logging/runMetrics.js';
 import type { LightningModule } from '../module/lightningModule.js';
@@ -31,6 +31,8 @@ export class SchedulerList {
     private readonly module: LightningModule,
     private readonly progress: FitProgress,
     private readonly metrics: RunMetrics,
+    /** The same value for every process: what it decides must not differ. */
+    private readonly agreed: (metric: Tensor) => Tensor = (metric) => metric,
   ) {}
 
   /**
@@ -82,7 +84,7 @@ export class SchedulerList {
     if (metric === undefined) this.waiting.add(config);
     else {
       this.waiting.delete(config);
-      this.stepOne(config, metric);
+      this.stepOne(config, this.agreed(metric));
     }
   }
 

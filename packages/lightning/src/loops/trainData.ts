@@ -1,4 +1,6 @@
+import { warn } from '@lightning-ts/torch';
 import type { Loader } from '../module/loaderTypes.js';
+import type { Strategy } from '../strategies/strategy.js';
 import { BatchCursor } from './batchCursor.js';
 import { limitedLength, type ResolvedAmount } from './limits.js';
 import { loaderLength, setLoaderEpoch } from './loaderKinds.js';
@@ -16,11 +18,17 @@ export class TrainData {
     private readonly source: () => Promise<Loader>,
     private readonly limit: ResolvedAmount,
     private readonly reloadEvery: number,
+    private readonly strategy: Strategy,
   ) {}
 
   /** Where the run is in the loader. `load` comes first. */
   get cursor(): BatchCursor {
     return this.current!;
+  }
+
+  /** Whether there is a loader: a run that failed while it was prepared has none. */
+  get isLoaded(): boolean {
+    return this.current !== null;
   }
 
   /** Batches in an epoch; `Infinity` when unknown, 0 before `load`. */
@@ -30,8 +38,13 @@ export class TrainData {
 
   async load(epoch: number): Promise<void> {
     const loader = await this.source();
-    const length = loaderLength(loader);
-    this.current = new BatchCursor(loader, limitedLength(length, this.limit, 'limitTrainBatches'), length !== null);
+    const { isExact, length } = commonLength(loaderLength(loader), this.strategy);
+    const total = limitedLength(length, this.limit, 'limitTrainBatches');
+    const allHave =
+      isExact || this.strategy.worldSize === 1
+        ? null
+        : (has: boolean): boolean => this.strategy.reduceBooleanDecision(has, true);
+    this.current = new BatchCursor(loader, total, isExact, allHave);
     this.loadedFor = epoch;
   }
 
@@ -44,4 +57,23 @@ export class TrainData {
   async close(): Promise<void> {
     await this.current?.close();
   }
+}
+
+/** What all processes have: the shortest length, or none when one of them does not know its own. */
+function commonLength(
+  own: number | null,
+  strategy: Strategy,
+): { readonly length: number | null; readonly isExact: boolean } {
+  if (strategy.worldSize === 1 || strategy.allGatherObject === undefined) return { length: own, isExact: own !== null };
+  const lengths = strategy.allGatherObject(own);
+  const known = lengths.filter((length) => length !== null);
+  if (known.length < lengths.length) return { length: null, isExact: false };
+  const shortest = Math.min(...known);
+  if (known.some((length) => length !== shortest)) {
+    warn(
+      'LOADER_UNEVEN',
+      `The processes have ${known.join(', ')} training batches; each epoch ends after ${shortest} for all, and the rest is left out.`,
+    );
+  }
+  return { length: shortest, isExact: true };
 }

@@ -15,7 +15,7 @@ import { addHyperparameters, hparamsOf, type SaveHyperparametersOptions } from '
 import type { EvaluationLoaders, TrainLoaders } from './loaderTypes.js';
 import type { LoadFromCheckpointOptions } from './loadFromCheckpoint.js';
 import type { LogDictOptions, LoggedValue, LogOptions } from './log.js';
-import { type BackwardOptions, contextOf, type ModuleContext } from './moduleContext.js';
+import { type BackwardOptions, contextOf, type GatherOptions, type ModuleContext } from './moduleContext.js';
 import type { AnyScheduler, OptimizersConfig } from './optimizersConfig.js';
 
 /** What `trainingStep` may return: the loss, an object with it, or null to skip the batch. Manual optimization may return nothing. */
@@ -123,10 +123,10 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
 
   /**
    * The values of all processes in one tensor, `[worldSize, ...]`; with one process the value itself, as a tensor. Arrays and
-   * objects are walked through.
+   * objects are walked through. Every process must call it.
    */
-  allGather<Data>(data: Data): Gathered<Data> {
-    return this.context('allGather').allGather(data) as Gathered<Data>;
+  allGather<Data>(data: Data, options: GatherOptions = {}): Gathered<Data> {
+    return this.context('allGather').allGather(data, options) as Gathered<Data>;
   }
 
   /** Prints on the first process only, above the progress bar. */

@@ -1,5 +1,6 @@
 import type { Metric } from '@lightning-ts/metrics';
 import type { Tensor } from '@lightning-ts/torch';
+import type { ProcessGroup } from '@lightning-ts/torch/distributed';
 
 /** What `log` accepts: a number, a boolean, a tensor with one element, or a metric that is an attribute of the module. */
 export type LoggedValue = number | boolean | Tensor | Metric;
@@ -21,8 +22,14 @@ export interface LogOptions {
   readonly reduceFx?: ReduceFx;
   /** Keep the value's autograd graph instead of detaching it. Default false. */
   readonly enableGraph?: boolean;
-  /** Reduce the value over all processes. Default false. */
+  /**
+   * Reduce the value over all processes; a mean over an epoch is weighted by their sample counts. The value of a step is reduced
+   * when it is logged, in training only: in evaluation, processes may have different numbers of batches. All processes must log
+   * it. Metric objects do this by themselves. Default false.
+   */
   readonly syncDist?: boolean;
+  /** The processes over which `syncDist` reduces steps' values. Default: all. */
+  readonly syncDistGroup?: ProcessGroup;
   /** Add `/dataloader_idx_<i>` to the name when there are several evaluation loaders. Default true. */
   readonly addDataloaderIdx?: boolean;
   /** Samples in this batch: the weight of the epoch mean. Default: found in the batch. */

@@ -1,4 +1,5 @@
 import type { Device, Tensor } from '@lightning-ts/torch';
+import type { ProcessGroup } from '@lightning-ts/torch/distributed';
 import type { Optimizer } from '@lightning-ts/torch/optim';
 import type { Logger } from '../loggers/logger.js';
 import type { LightningOptimizer } from '../loops/lightningOptimizer.js';
@@ -25,12 +26,20 @@ export interface ModuleContext {
     readonly gradientClipVal: number | null;
     readonly gradientClipAlgorithm: GradientClipAlgorithm;
   };
-  allGather(data: unknown): unknown;
+  allGather(data: unknown, options: GatherOptions): unknown;
   log(module: AnyLightningModule, name: string, value: LoggedValue, options: LogOptions): void;
   manualBackward(loss: Tensor, options?: BackwardOptions): void;
   toggleOptimizer(optimizer: LightningOptimizer | Optimizer): void;
   untoggleOptimizer(optimizer: LightningOptimizer | Optimizer): void;
   print(...values: unknown[]): void;
+}
+
+/** Options of `allGather`. */
+export interface GatherOptions {
+  /** Whether gradients flow back to the process that each part came from. Default false. */
+  readonly syncGrads?: boolean;
+  /** Default: all processes. */
+  readonly group?: ProcessGroup;
 }
 
 /** Options of a backward pass. */

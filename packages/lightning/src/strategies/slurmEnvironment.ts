@@ -3,7 +3,8 @@ import { promisify } from 'node:util';
 import { warn } from '@lightning-ts/torch';
 import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
-import { ClusterEnvironment } from './clusterEnvironment.js';
+import { ClusterEnvironment, defaultPort } from './clusterEnvironment.js';
+import { neededNumber, variable, wholeNumber } from './environments/environmentVariables.js';
 
 export interface SLURMEnvironmentOptions {
   /** Whether the job is started again when its time is over. Default true. */
@@ -46,6 +47,66 @@ export class SLURMEnvironment extends ClusterEnvironment {
     return job ?? null;
   }
 
+  override get mainAddress(): string {
+    return variable('MASTER_ADDR') ?? firstHost(variable('SLURM_NODELIST') ?? '') ?? '127.0.0.1';
+  }
+
+  /** From the job's number, so that the jobs of one machine differ. */
+  override get mainPort(): number {
+    const given = wholeNumber('MASTER_PORT');
+    if (given !== null) return given;
+    const digits = variable('SLURM_JOB_ID')?.slice(-4);
+    return digits === undefined || !/^\d+$/.test(digits) ? defaultPort : 15_000 + Number(digits);
+  }
+
+  override worldSize(): number {
+    return neededNumber('SLURM_NTASKS', 'how many tasks the job has');
+  }
+
+  override globalRank(): number {
+    return wholeNumber('SLURM_PROCID') ?? 0;
+  }
+
+  override localRank(): number {
+    return wholeNumber('SLURM_LOCALID') ?? 0;
+  }
+
+  override nodeRank(): number {
+    return wholeNumber('SLURM_NODEID') ?? 0;
+  }
+
+  override devicesPerNode(): number | null {
+    const perNode = variable('SLURM_NTASKS_PER_NODE');
+    if (perNode !== null) return Number.parseInt(perNode, 10);
+    return this.worldSize() === 1 ? 1 : null;
+  }
+
+  override validateSettings(numDevices: number, numNodes: number): void {
+    const worldSize = this.worldSize();
+    if (worldSize > 1 && variable('SLURM_NTASKS_PER_NODE') === null) {
+      throw new LightningError(
+        'ENVIRONMENT_INVALID',
+        `SLURM was asked for --ntasks=${worldSize}, but not how many of them run on a machine. Use --ntasks-per-node=<devices> in the ` +
+          'batch file.',
+      );
+    }
+    const nodes = wholeNumber('SLURM_NNODES');
+    if (nodes !== null && nodes !== numNodes) {
+      throw new LightningError(
+        'OPTION_CONFLICT',
+        `numNodes is ${numNodes}, but SLURM has given the job ${nodes} machines. Make numNodes and --nodes the same.`,
+      );
+    }
+    if (worldSize > 1 && variable('SLURM_STEP_ID') === null && variable('SLURM_PROCID') === null) {
+      warn(
+        'SLURM_SRUN',
+        `SLURM has room for ${worldSize} tasks, but this one was not started by srun, so the others may never start. Write ` +
+          '"srun node train.js" in the batch file.',
+      );
+    }
+    super.validateSettings(numDevices, numNodes);
+  }
+
   override async requeue(): Promise<void> {
     const { jobId } = this;
     if (jobId === null) return;
@@ -58,4 +119,10 @@ export class SLURMEnvironment extends ClusterEnvironment {
       );
     }
   }
+}
+
+/** The first machine of a list as SLURM writes it: `node[07-09,12],gpu3` begins with `node07`. */
+function firstHost(list: string): string | null {
+  const match = /^([^,[\s]+)(?:\[(\d+))?/.exec(list);
+  return match === null ? null : `${match[1]}${match[2] ?? ''}`;
 }

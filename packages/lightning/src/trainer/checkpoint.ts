@@ -1,4 +1,4 @@
-import { version, warn } from '@lightning-ts/torch';
+import { getRngState, version, warn } from '@lightning-ts/torch';
 import type { OptimizerState } from '@lightning-ts/torch/optim';
 import { OrderedDict } from '@lightning-ts/torch/serialize';
 import { formatVersion } from '../checkpoint/formatVersion.js';
@@ -24,6 +24,8 @@ export interface CheckpointSubject {
   readonly dataModule: LightningDataModule | null;
   /** The training run in progress or the last one, null when there was none. */
   readonly fit: FitRun | null;
+  /** Whether all processes take part, so that the state of each one is in it. Default: with one process. */
+  readonly together?: boolean;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: bo
     const { precision } = fit ?? {};
     if (precision?.stateKey !== undefined && precision.stateDict !== undefined)
       checkpoint[precision.stateKey] = precision.stateDict();
-    if (fit !== null) ours.in_flight = fit.cutOff ?? captureInFlight(fit);
+    if (fit?.data.isLoaded === true) Object.assign(ours, placesOf(fit, subject.together ?? false));
   }
   addHyperparameters(checkpoint, ours, module, dataModule);
   const dataState = dataModule === null ? {} : checkedState(dataModule);
@@ -60,6 +62,15 @@ export async function dumpCheckpoint(subject: CheckpointSubject, weightsOnly: bo
     for (const callback of trainer.callbacks) await callback.onSaveCheckpoint?.(trainer, module, checkpoint);
   await module.onSaveCheckpoint?.(checkpoint);
   return checkpoint;
+}
+
+/** Where this process is, and with several ones each of them. */
+function placesOf(fit: FitRun, together: boolean): Record<string, unknown> {
+  const own = fit.cutOff ?? captureInFlight(fit);
+  const { strategy } = fit;
+  if (strategy.worldSize === 1 || !together || strategy.gatherObject === undefined) return { in_flight: own };
+  const all = strategy.gatherObject(own);
+  return all === null ? { in_flight: own } : { in_flight: all[0], in_flight_of_ranks: all };
 }
 
 function loopStates(progress: FitProgress, trainer: Trainer): Record<string, unknown> {
@@ -163,6 +174,39 @@ export async function restoreModule(session: Session, checkpoint: ReadCheckpoint
   }
 }
 
+/** Where this process goes on; null for a file that does not say. */
+function placeIn(ours: Record<string, unknown>, { strategy }: FitRun, path: string): InFlight | null {
+  if (!isPlainObject(ours.in_flight)) return null;
+  const saved = Array.isArray(ours.in_flight_of_ranks)
+    ? (ours.in_flight_of_ranks as InFlight[])
+    : [ours.in_flight as unknown as InFlight];
+  const { globalRank, worldSize } = strategy;
+  if (saved.length === worldSize) return saved[globalRank]!;
+  const first = saved[0]!;
+  const isBetween = first.phase === 'epochStart';
+  // Together they have used as many batches of the epoch as before, each as many as its share is now.
+  const used = first.train_loader.done * saved.length;
+  if (!isBetween && !first.train_loader.at_end) {
+    warn(
+      'RESUME_WORLD_SIZE',
+      `'${path}' was saved inside an epoch by ${saved.length} ${saved.length === 1 ? 'process' : 'processes'}, and there are ${worldSize} now. ` +
+        (used % worldSize === 0
+          ? 'Each skips what was used, and random numbers differ from what they would have been.'
+          : 'Some samples of this epoch are used twice, and random numbers differ from what they would have been.'),
+    );
+  }
+  const loader = {
+    ...first.train_loader,
+    done: Math.floor(used / worldSize),
+    state: null,
+    start_state: null,
+    ahead_rng: null,
+  };
+  return globalRank === 0
+    ? { ...first, train_loader: isBetween ? first.train_loader : loader }
+    : { ...first, train_loader: loader, rng: { cpu: getRngState() }, results: [], metric_states: {}, gradients: null };
+}
+
 /** Where older files keep the state of the gradient scaler. */
 const olderScalerKeys = ['native_amp_scaling_state', 'MixedPrecisionPlugin', 'NativeMixedPrecisionPlugin'];
 
@@ -198,7 +242,7 @@ export function restoreFit(run: FitRun, checkpoint: ReadCheckpoint, path: string
   const loops = isPlainObject(checkpoint.loops) ? checkpoint.loops : {};
   if (isPlainObject(loops.fit_loop)) progress.loadStateDict(loops.fit_loop);
   const ours = isPlainObject(checkpoint.lightning_ts) ? checkpoint.lightning_ts : {};
-  run.resumeFrom = isPlainObject(ours.in_flight) ? (ours.in_flight as unknown as InFlight) : inferPhase(run);
+  run.resumeFrom = placeIn(ours, run, path) ?? inferPhase(run);
   // Callbacks look at them when training starts.
   run.resumeFrom.metrics = withSharedTensors(run.resumeFrom.metrics);
   run.metrics.loadStateDict(run.resumeFrom.metrics);

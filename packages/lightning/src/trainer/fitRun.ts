@@ -33,7 +33,9 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     progress,
     data,
     optimizers,
-    schedulers: new SchedulerList(configured.schedulers, module, progress, metrics),
+    schedulers: new SchedulerList(configured.schedulers, module, progress, metrics, (metric) =>
+      run.strategy.worldSize === 1 ? metric : run.strategy.broadcast(metric),
+    ),
     results: new ResultStore(scope, true, processSync(run.strategy)),
     agreement: RunAgreement.of(run.strategy),
     validation: null,

@@ -5,7 +5,7 @@ import { manualBackward } from '../loops/manualStep.js';
 import type { FitRun } from '../loops/run.js';
 import type { LightningDataModule } from '../module/dataModule.js';
 import { LightningModule } from '../module/lightningModule.js';
-import { type ModuleContext, setContext } from '../module/moduleContext.js';
+import { type GatherOptions, type ModuleContext, setContext } from '../module/moduleContext.js';
 import type { Trainer } from './trainer.js';
 
 /** Connects a module, the LightningModules inside it, and a data module with a Trainer. */
@@ -45,7 +45,7 @@ function contextFor(trainer: Trainer): ModuleContext {
     get clipping() {
       return trainer.options;
     },
-    allGather: (data) => gather(data, trainer),
+    allGather: (data, options) => gather(data, trainer, options),
     log(_, name, value, options) {
       if (trainer.options.barebones) {
         warn('LOG_BAREBONES', 'log does nothing in a Trainer with barebones: true.');
@@ -83,12 +83,12 @@ function fitOf(trainer: Trainer, member: string): FitRun {
 }
 
 /** Numbers become tensors, tensors those of all processes. */
-function gather(data: unknown, trainer: Trainer): unknown {
+function gather(data: unknown, trainer: Trainer, options: GatherOptions): unknown {
   const { strategy } = trainer;
   const walk = (value: unknown): unknown => {
     if (typeof value === 'number' || typeof value === 'boolean')
-      return strategy.allGather(tensor(value, { device: strategy.rootDevice }));
-    if (value instanceof Tensor) return strategy.allGather(value);
+      return strategy.allGather(tensor(value, { device: strategy.rootDevice }), options);
+    if (value instanceof Tensor) return strategy.allGather(value, options);
     if (Array.isArray(value)) return value.map(walk);
     if (!isPlainObject(value)) return value;
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, walk(item)]));

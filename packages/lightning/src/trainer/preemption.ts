@@ -19,7 +19,6 @@ export async function saveForLater(trainer: Trainer): Promise<string> {
   // The process may have seconds left: nothing may still be on its way to the disk.
   await checkpointIo.flush?.();
   const { environment } = options.plugins;
-  if (trainer.isGlobalZero && environment.requeueSignal === control.signal)
-    await environment.requeue();
+  if (trainer.isGlobalZero && environment.requeueSignal === control.signal) await environment.requeue();
   return path;
 }

@@ -32,7 +32,12 @@ export async function prepareFit(session: Session, path: string | null): Promise
   const run = fitRun(session.run, {
     settings: { ...options, accumulateGradBatches: trainer.accumulateGradBatches, fastDevRun: options.fastDevRun > 0 },
     configured,
-    data: new TrainData(() => trainLoader(session), options.limitTrainBatches, options.reloadDataloadersEveryNEpochs),
+    data: new TrainData(
+      () => trainLoader(session),
+      options.limitTrainBatches,
+      options.reloadDataloadersEveryNEpochs,
+      trainer.strategy,
+    ),
     progress: new FitProgress(!module.automaticOptimization),
   });
   trainer.fitRun = run;
@@ -59,7 +64,10 @@ export async function prepareFit(session: Session, path: string | null): Promise
         'smaller to see some.',
     );
   }
-  if (validates) addValidation(session, run, loaders ?? (await session.data.load('val')));
+  if (validates) {
+    const list = loaders ?? (await validationLoaders(session));
+    if (list.length > 0) addValidation(session, run, list);
+  }
   run.metrics.active = run.results;
   return run;
 }
@@ -68,6 +76,12 @@ async function trainLoader(session: Session): Promise<Loader> {
   const ahead = session.trainLoader;
   session.trainLoader = null;
   return ahead ?? (await session.data.load('train'))[0]!;
+}
+
+/** An empty list says that there is nothing to validate with: how a data module turns validation off. */
+async function validationLoaders({ data }: Session): Promise<Loader[]> {
+  const value = await data.ask('val');
+  return Array.isArray(value) && value.length === 0 ? [] : data.check('val', value);
 }
 
 /** Validates a few batches before training, so that a mistake there shows at once. Leaves no trace in the run. */
@@ -82,10 +96,10 @@ async function sanityCheck(session: Session, run: FitRun): Promise<Loader[]> {
     control.stage = 'sanity_check';
     trainer.sanityCheck = null;
     await hooks.call('onSanityCheckStart');
-    loaders = await session.data.load('val');
+    loaders = await validationLoaders(session);
     const check = inFitEvaluation(session, run, loaders, trainer.options.numSanityValSteps);
     trainer.sanityCheck = check;
-    await evaluationLoop(check);
+    if (loaders.length > 0) await evaluationLoop(check);
     await hooks.call('onSanityCheckEnd');
     control.stage = null;
   });

@@ -1,8 +1,10 @@
 import { homedir } from 'node:os';
+import { Device } from '@lightning-ts/torch';
 import { describe, expect, test, vi } from 'vitest';
 import { ModelCheckpoint } from '../callbacks/modelCheckpoint.js';
 import { ProgressBar } from '../callbacks/progressBar.js';
 import { LightningError } from '../errors.js';
+import { SingleDeviceStrategy } from '../strategies/singleDeviceStrategy.js';
 import type { TrainerOptions } from './options.js';
 import { resolveOptions } from './resolveOptions.js';
 import { Trainer } from './trainer.js';
@@ -164,15 +166,15 @@ describe('bad values are errors with a code', () => {
     { enableCheckpointing: false, callbacks: new ModelCheckpoint() },
     { enableProgressBar: false, callbacks: new ProgressBar() },
     { callbacks: [new ProgressBar(), new ProgressBar()] },
+    { strategy: 'single_device', accelerator: 'cpu', devices: 2 },
+    { strategy: new SingleDeviceStrategy(new Device('cpu')), accelerator: 'cpu' },
   ])('that contradict each other, case %#', (options) => {
     expect(codeOf(options)).toBe('OPTION_CONFLICT');
   });
 
   test.each([
-    { devices: 2 },
-    { devices: [0, 1] },
-    { numNodes: 2 },
-    { strategy: 'ddp' },
+    { strategy: 'fsdp' },
+    { strategy: 'ddp_notebook' },
     { precision: 'transformer-engine' },
     { accelerator: 'tpu' },
     { profiler: 'xla' },

@@ -103,8 +103,10 @@ function acceleratorType(accelerator: unknown, available: readonly string[]): 'c
 
 /** Processes on the CPU, or the one mps device. */
 function deviceCount(devices: unknown, type: 'cpu' | 'mps'): number {
-  const count = devices === 'auto' ? 1 : typeof devices === 'string' && /^\d+$/.test(devices) ? Number(devices) : devices;
-  if (typeof count === 'number' && Number.isInteger(count) && count > 0 && (type === 'cpu' || count === 1)) return count;
+  const count =
+    devices === 'auto' ? 1 : typeof devices === 'string' && /^\d+$/.test(devices) ? Number(devices) : devices;
+  if (typeof count === 'number' && Number.isInteger(count) && count > 0 && (type === 'cpu' || count === 1))
+    return count;
   throw new LightningError(
     'OPTION_INVALID',
     `devices is ${describe(devices)}. ${type === 'cpu' ? "On the CPU it is the number of processes: use 'auto' (one) or a whole number from 1 up" : "mps is one device: use 'auto' or 1"}.`,

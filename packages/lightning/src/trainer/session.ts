@@ -4,7 +4,8 @@ import { LightningError } from '../errors.js';
 import { type HookScope, HookTable } from '../hooks/hookTable.js';
 import type { Stage } from '../hooks/trainerHooks.js';
 import type { LoggerStatus } from '../loggers/logger.js';
-import { watchMetrics } from '../logging/loggedMetric.js';
+import { joinMetrics, watchMetrics } from '../logging/loggedMetric.js';
+import { metricSync } from '../logging/processSync.js';
 import { Breather } from '../loops/breather.js';
 import { isInterruption } from '../loops/interrupted.js';
 import type { Run } from '../loops/run.js';
@@ -68,9 +69,12 @@ export class Session {
   async begin(): Promise<void> {
     const { dataModule, hooks, module, stage, trainer } = this;
     const { control, strategy } = trainer;
-    this.undo.push(watchSignals(control, (text) => trainer.print(text), preemptionSignals(trainer.options)));
+    const tell = (text: string): void => trainer.print(text);
+    const pass = (signal: NodeJS.Signals): void => strategy.forwardSignal?.(signal);
+    this.undo.push(watchSignals(control, tell, preemptionSignals(trainer.options), pass));
     this.setupProfiler();
     await strategy.setupEnvironment();
+    trainer.agreeOnLoggers();
     for (const owner of [dataModule, module]) {
       const isFirst = (owner?.prepareDataPerNode ?? true) ? strategy.localRank === 0 : strategy.isGlobalZero;
       if (owner !== null && isFirst) await owner.prepareData?.();
@@ -83,6 +87,7 @@ export class Session {
     await hooks.call('setup', stage);
     await module.configureModel?.();
     this.undo.push(watchMetrics(module));
+    this.undo.push(joinMetrics(module, metricSync(strategy)));
   }
 
   /** Lets callbacks log as the module does, by the rules of the hook that is running. */
@@ -125,6 +130,7 @@ export class Session {
     await trainer.strategy.setup(stage === 'fit');
     this.undo.push(() => trainer.strategy.teardown());
     this.run.precision.convertModule?.(module);
+    await trainer.strategy.wrapModel?.(stage === 'fit');
   }
 
   /**
@@ -177,11 +183,15 @@ export class Session {
   /**
    * Ends a run that failed or was interrupted.
    *
-   * @returns whether a signal interrupted it, rather than an error
+   * @returns whether a signal interrupted it, rather than an error; and the error to throw: with several processes that of the one
+   *   that failed first
    */
-  async fail(error: unknown): Promise<boolean> {
-    const { control } = this.trainer;
-    const isInterrupted = isInterruption(error);
+  async fail(thrown: unknown): Promise<{ readonly isInterrupted: boolean; readonly error: unknown }> {
+    const { control, strategy } = this.trainer;
+    const isInterrupted = isInterruption(thrown);
+    // Before anything else: the other processes wait for this one.
+    const error = isInterrupted ? thrown : ((await strategy.failWith?.(thrown)) ?? thrown);
+    control.isBroken = !isInterrupted;
     // An operation that failed inside noGrad puts gradients back itself; a native failure might not have.
     setGradEnabled(true);
     this.scope.hook = null;
@@ -193,7 +203,7 @@ export class Session {
     for (const second of errors)
       warn('TEARDOWN_FAILED', `While the run was ended after '${cause.message}', this failed too: ${text(second)}`);
     if (isInterrupted && control.signal !== null) process.exitCode ??= exitCodeOf(control.signal);
-    return isInterrupted;
+    return { isInterrupted, error };
   }
 
   private async close(status: LoggerStatus, endsFit: boolean): Promise<unknown[]> {
@@ -206,6 +216,8 @@ export class Session {
         errors.push(error);
       }
     };
+    // What was logged last stays readable, also after a failure in the middle of an epoch.
+    await attempt(() => trainer.metrics.absorb());
     trainer.metrics.active = null;
     // The first thing undone is the last that was done; signal handlers were the first and stay to the end.
     const [stopSignals, ...others] = this.undo;
@@ -213,7 +225,7 @@ export class Session {
     if (endsFit && reached.has('fitStart')) errors.push(...(await hooks.callAll('onFitEnd')));
     if (reached.has('setup')) errors.push(...(await hooks.callAll('teardown', stage)));
     await attempt(() => trainer.checkpointIo.teardown?.());
-    for (const logger of trainer.loggers) await attempt(() => logger.finalize(status));
+    if (trainer.isGlobalZero) for (const logger of trainer.loggers) await attempt(() => logger.finalize(status));
     const { profiler } = trainer.options;
     await attempt(() => profiler?.describe());
     await attempt(() => profiler?.teardown(stage));

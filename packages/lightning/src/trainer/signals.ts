@@ -11,18 +11,21 @@ export function exitCodeOf(signal: NodeJS.Signals): number {
  * the process at once. Handlers of the user's stay and are called too.
  *
  * @param others signals beside SIGINT and SIGTERM
+ * @param pass told of each first signal, for processes that this one has started
  * @returns removes the handlers
  */
 export function watchSignals(
   control: RunControl,
   tell: (text: string) => void,
   others: readonly NodeJS.Signals[] = [],
+  pass: (signal: NodeJS.Signals) => void = () => {},
 ): () => void {
   const handle = (signal: NodeJS.Signals): void => {
     // A system that ends jobs may say so more than once; only people and SIGTERM mean "at once".
     if (control.signal !== null && !others.includes(signal)) process.exit(exitCodeOf(signal));
     if (control.signal !== null) return;
     control.signal = signal;
+    pass(signal);
     const again = others.includes(signal)
       ? ''
       : ` ${signal === 'SIGINT' ? 'Press it again' : 'Send it again'} to stop at once.`;

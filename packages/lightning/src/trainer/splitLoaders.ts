@@ -1,8 +1,8 @@
 import { warn } from '@lightning-ts/torch';
 import {
   BatchSampler,
-  type Dataset,
   DataLoader,
+  type Dataset,
   DistributedSampler,
   IterableDataset,
   RandomSampler,

@@ -11,6 +11,8 @@ import { OnExceptionCheckpoint } from '../callbacks/onExceptionCheckpoint.js';
 import { readCheckpointFrom } from '../checkpoint/readCheckpoint.js';
 import { LightningError } from '../errors.js';
 import type { Stage } from '../hooks/trainerHooks.js';
+import { tellLauncher } from '../launchers/launchedProcess.js';
+import { restartCheckpoint } from '../launchers/launchVariables.js';
 import { evaluationLoop } from '../loops/evaluationLoop.js';
 import { fitLoop } from '../loops/fitLoop.js';
 import { isInterruption } from '../loops/interrupted.js';
@@ -21,6 +23,7 @@ import { describe } from '../module/hparams.js';
 import { type AnyLightningModule, LightningModule } from '../module/lightningModule.js';
 import type { EvaluationLoaders, TrainLoaders } from '../module/loaderTypes.js';
 import { LightningEnvironment } from '../strategies/environments/lightningEnvironment.js';
+import type { Strategy } from '../strategies/strategy.js';
 import { dumpCheckpoint, restoreModule } from './checkpoint.js';
 import { hpcCheckpoints, resolveCheckpointPath } from './checkpointPath.js';
 import { type DataKind, DataSources } from './dataSources.js';
@@ -59,6 +62,8 @@ import { TrainerProperties } from './trainerProperties.js';
  */
 export class Trainer extends TrainerProperties {
   private session: Session | null = null;
+  /** Calls of `fit` so far. */
+  private fits = 0;
 
   constructor(options: TrainerOptions = {}) {
     super(options);
@@ -108,8 +113,8 @@ export class Trainer extends TrainerProperties {
         await fitLoop(run);
       } catch (error) {
         const resumePath = await this.saveIfPreempted(error);
-        const isInterrupted = await session.fail(error);
-        if (!isInterrupted || this.options.onInterrupt === 'throw') throw error;
+        const { error: cause, isInterrupted } = await session.fail(error);
+        if (!isInterrupted || this.options.onInterrupt === 'throw') throw cause;
         return fitResult(this, this.fitRun, resumePath);
       }
       await session.succeed();
@@ -152,6 +157,7 @@ export class Trainer extends TrainerProperties {
       outputs.push(...run.cursors.map(() => []));
       const keep = (output: unknown, dataloaderIdx: number): undefined => void outputs[dataloaderIdx]!.push(output);
       await predictionLoop(run, keeps ? keep : null);
+      if (keeps && this.worldSize > 1) outputs.splice(0, outputs.length, ...inOrder(outputs, this.strategy));
     });
     if (outputs.every((list) => list.length === 0)) return null;
     return outputs.length === 1 ? outputs[0]! : outputs;
@@ -206,10 +212,17 @@ export class Trainer extends TrainerProperties {
       );
     }
     const fit = this.fitRun?.module === module ? this.fitRun : null;
-    const subject = { trainer: this, module, dataModule: this.datamodule, fit };
+    // Outside of a run, or after a failure, nobody knows whether the other processes are here.
+    const together = this.worldSize > 1 && this.session !== null && !this.control.isBroken;
+    const subject = { trainer: this, module, dataModule: this.datamodule, fit, together };
     const checkpoint = await dumpCheckpoint(subject, options.weightsOnly ?? false);
+    if (this.isGlobalZero) {
+      await this.checkpointIo.saveCheckpoint(checkpoint, path);
+      if (fit !== null && options.weightsOnly !== true) tellLauncher({ kind: 'checkpoint', path, fit: this.fits });
+    }
+    // Whoever comes next may look for the file.
+    if (together) await this.strategy.barrier('saveCheckpoint');
     if (!this.isGlobalZero) return;
-    await this.checkpointIo.saveCheckpoint(checkpoint, path);
     // Within a run a plugin may write in the background; otherwise nobody would wait for it.
     if (this.session === null) await this.checkpointIo.flush?.();
   }
@@ -277,10 +290,10 @@ export class Trainer extends TrainerProperties {
     } catch (error) {
       // Whoever reads predictions may leave before the end: that is no failure.
       const ending = error instanceof ReaderLeft ? session.succeed() : session.fail(error);
-      await ending.finally(() => {
+      const ended = await ending.finally(() => {
         this.session = null;
       });
-      throw error;
+      throw ended?.error ?? error;
     }
     await session.succeed().finally(() => {
       this.session = null;
@@ -339,13 +352,23 @@ export class Trainer extends TrainerProperties {
     const split = worldSize > 1 && this.options.useDistributedSampler ? { rank, worldSize, seed: splitSeed() } : null;
     const data = new DataSources(module, dataModule, given, this.options.overfitBatches !== null, split);
     const session = new Session(this, stage, module, dataModule, data);
-    Object.assign(this.control, { status: 'running', fn: stage, stage: null, shouldStop: false, signal: null });
+    Object.assign(this.control, {
+      status: 'running',
+      fn: stage,
+      stage: null,
+      shouldStop: false,
+      signal: null,
+      isBroken: false,
+    });
     this.metrics.clear();
     this.datamodule = dataModule;
     this.loaded = data.loaded;
     this.activeCallbacks = session.callbacks;
     this.session = session;
-    if (stage === 'fit') this.fitRun = null;
+    if (stage === 'fit') {
+      this.fitRun = null;
+      this.fits += 1;
+    }
     return session;
   }
 
@@ -363,11 +386,15 @@ export class Trainer extends TrainerProperties {
       (callback) => callback instanceof OnExceptionCheckpoint && existsSync(callback.ckptPath),
     );
     if (path === null && stage === 'fit' && leftBehind) path = 'last';
-    return path === 'last' || path === 'auto' ? resolveCheckpointPath(this, stage, path, true) : null;
+    const found = path === 'last' || path === 'auto' ? resolveCheckpointPath(this, stage, path, true) : null;
+    // The folders of other machines may look different.
+    return this.worldSize > 1 ? this.strategy.broadcast(found) : found;
   }
 
   /** What was asked for, else what `ckptPath` was set to, else what a cluster's requeued job goes on from. */
   private pinnedOr(stage: Stage, asked: string | null | undefined): string | null {
+    const restart = stage === 'fit' ? restartCheckpoint(this.fits + 1) : null;
+    if (restart !== null) return restart;
     const path = asked ?? null;
     if (path !== null && this.pinnedPath !== null) {
       warn(
@@ -380,6 +407,16 @@ export class Trainer extends TrainerProperties {
     const isRequeued = stage === 'fit' && !(this.options.plugins.environment instanceof LightningEnvironment);
     return isRequeued && hpcCheckpoints(this.defaultRootDir).length > 0 ? 'hpc' : null;
   }
+}
+
+/** The outputs of all processes, of which each had every n-th batch, in the order of the batches. */
+function inOrder(own: readonly unknown[][], strategy: Strategy): unknown[][] {
+  const all = strategy.allGatherObject?.(own) ?? [own];
+  return own.map((_, dataloaderIdx) => {
+    const lists = all.map((ofRank) => ofRank[dataloaderIdx]!);
+    const longest = Math.max(...lists.map((list) => list.length));
+    return Array.from({ length: longest }, (_, batch) => lists.flatMap((list) => list.slice(batch, batch + 1))).flat();
+  });
 }
 
 /** Turns the check of every backward on. @returns puts it back to what it was */

@@ -28,7 +28,14 @@ export interface RunCounters {
 
 /** What a Trainer tells about itself and its runs, to callbacks, modules and users. */
 export abstract class TrainerProperties extends TrainerSetup {
-  readonly control: RunControl = { status: 'initializing', fn: null, stage: null, shouldStop: false, signal: null };
+  readonly control: RunControl = {
+    status: 'initializing',
+    fn: null,
+    stage: null,
+    shouldStop: false,
+    signal: null,
+    isBroken: false,
+  };
   readonly metrics: RunMetrics;
   /** How far the evaluations have come over all calls. */
   readonly evaluationProgress = {
@@ -53,7 +60,7 @@ export abstract class TrainerProperties extends TrainerSetup {
     super(given);
     this.accumulation = this.options.accumulateGradBatches;
     this.metrics = new RunMetrics(
-      () => this.loggers,
+      () => (this.isGlobalZero ? this.loggers : []),
       () => ({ epoch: this.currentEpoch, batches: this.counters.batches, globalStep: this.globalStep }),
     );
   }

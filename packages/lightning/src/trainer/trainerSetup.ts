@@ -85,6 +85,17 @@ export abstract class TrainerSetup {
     return this.options.strategy;
   }
 
+  /** Has every process use the folders that the first one's loggers chose. */
+  agreeOnLoggers(): void {
+    if (this.worldSize === 1) return;
+    const versions = this.strategy.broadcast(this.isGlobalZero ? this.loggers.map((logger) => logger.version) : null);
+    if (this.isGlobalZero || versions === null) return;
+    for (const [index, logger] of this.loggers.entries()) {
+      const version = versions[index];
+      if (version !== undefined) logger.takeVersion?.(version);
+    }
+  }
+
   // --- where it runs ---
 
   /** What the run computes in, with its state: the scale of `'16-mixed'`. */
