@@ -11,7 +11,7 @@ static napi_value init(napi_env env, napi_value exports) {
   initHandover(env, exports);
   initMappedFile(env, exports);
   initChecksum(env, exports);
-  initStorageRead(env, exports);
+  initStorageFile(env, exports);
   initAutograd(env, exports);
   initAutogradHooks(env, exports);
   initEngine(env, exports);

@@ -36,7 +36,7 @@ void initStorage(napi_env env, napi_value exports);
 void initHandover(napi_env env, napi_value exports);
 void initMappedFile(napi_env env, napi_value exports);
 void initChecksum(napi_env env, napi_value exports);
-void initStorageRead(napi_env env, napi_value exports);
+void initStorageFile(napi_env env, napi_value exports);
 void initAutograd(napi_env env, napi_value exports);
 void initAutogradHooks(napi_env env, napi_value exports);
 void initEngine(napi_env env, napi_value exports);

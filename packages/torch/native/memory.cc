@@ -97,8 +97,7 @@ void handleCreated(const at::Tensor& tensor) {
 }
 int64_t threadBytes() { return netBytes; }
 void countReceived(const at::Tensor& tensor) {
-  // A quarter: the loop that receives has allocations of its own, and one that has none can wait for a few batches more.
-  if (tensor.defined() && tensor.is_cpu() && tensor.has_storage()) countNew(static_cast<int64_t>(tensor.storage().nbytes()) / 4);
+  if (tensor.defined() && tensor.is_cpu() && tensor.has_storage()) countNew(static_cast<int64_t>(tensor.storage().nbytes()));
 }
 void handleFinalized() { liveTensors.fetch_sub(1, std::memory_order_relaxed); }
 

@@ -98,9 +98,13 @@ export interface Native {
   storageSlice(owner: Handle, offset: number, length: number): Handle;
   // checksum.cc
   crc32(bytes: Uint8Array, crc: number): number;
-  // storageRead.cc
+  // storageFile.cc
   readStorage(owner: Handle, descriptor: number, position: number): number;
   readStorageLater(owner: Handle, descriptor: number, position: number): Promise<number>;
+  readPart(owner: Handle, start: number, length: number, descriptor: number, position: number): number;
+  readPartLater(owner: Handle, start: number, length: number, descriptor: number, position: number): Promise<number>;
+  writePart(owner: Handle, start: number, length: number, descriptor: number, position: number): number;
+  writePartLater(owner: Handle, start: number, length: number, descriptor: number, position: number): Promise<number>;
   // autograd.cc
   backward(
     tensors: unknown[],

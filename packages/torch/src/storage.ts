@@ -44,6 +44,36 @@ export const mapFile = (descriptor: number, length: number): Tensor => new Tenso
 export const storageSlice = (owner: Tensor, offset: number, length: number): Tensor =>
   new Tensor(native.storageSlice(owner.handle, offset, length));
 
+/** Bytes of a CPU tensor's storage: `length` of them from byte `start` on. */
+export class StoragePart {
+  constructor(
+    readonly owner: Tensor,
+    readonly start: number,
+    readonly length: number,
+  ) {}
+
+  /** A view without a copy. */
+  bytes(): Uint8Array {
+    return storageBytes(this.owner).subarray(this.start, this.start + this.length);
+  }
+
+  // The four below go between memory and an open file, and give the CRC-32 of the bytes. `Later` means on a thread of the
+  // pool, during which the descriptor must stay open.
+
+  readFrom(descriptor: number, position: number): number {
+    return native.readPart(this.owner.handle, this.start, this.length, descriptor, position);
+  }
+  readFromLater(descriptor: number, position: number): Promise<number> {
+    return native.readPartLater(this.owner.handle, this.start, this.length, descriptor, position);
+  }
+  writeTo(descriptor: number, position: number): number {
+    return native.writePart(this.owner.handle, this.start, this.length, descriptor, position);
+  }
+  writeToLater(descriptor: number, position: number): Promise<number> {
+    return native.writePartLater(this.owner.handle, this.start, this.length, descriptor, position);
+  }
+}
+
 /** Fills the whole storage of a CPU tensor from an open file; the CRC-32 of the bytes. */
 export const fillFromFile = (owner: Tensor, descriptor: number, position: number): number =>
   native.readStorage(owner.handle, descriptor, position);

@@ -168,9 +168,61 @@ at::Tensor bytesOf(const at::Tensor& contiguous) {
 }  // namespace
 
 GlooBackend::GlooBackend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, c10::intrusive_ptr<Options> options, std::string name)
-    : c10d::ProcessGroupGloo(store, rank, size, std::move(options)), name_(std::move(name)) {}
+    : c10d::ProcessGroupGloo(store, rank, size, std::move(options)), name_(std::move(name)) {
+  connections_->contexts = contexts_;
+}
 
-std::shared_ptr<Pending> GlooBackend::begin(const char* collective) { return Pending::start({collective, name_, getRank(), getSize()}); }
+GlooBackend::~GlooBackend() {
+  std::lock_guard<std::mutex> lock(connections_->mutex);
+  connections_->contexts.clear();
+}
+
+static void breakGroup(GlooConnections& connections, std::exception_ptr failure) {
+  std::unordered_set<std::shared_ptr<Pending>> running;
+  std::vector<std::shared_ptr<::gloo::Context>> contexts;
+  {
+    std::lock_guard<std::mutex> lock(connections.mutex);
+    if (connections.failure) return;
+    connections.failure = failure;
+    running.swap(connections.running);
+    contexts = connections.contexts;
+  }
+  for (const auto& pending : running) pending->fail(failure);
+  // A connection can be locked for good, by a transport thread that stopped at an error: one thread for each of a few.
+  for (const auto& context : contexts) {
+    if (context->size > 64) {
+      onBackgroundThread([context] { context->closeConnections(); });
+      continue;
+    }
+    for (int peer = 0; peer < context->size; ++peer)
+      if (peer != context->rank && context->getPair(peer)) onBackgroundThread([context, peer] { context->getPair(peer)->close(); });
+  }
+}
+
+std::shared_ptr<Pending> GlooBackend::begin(const char* collective) {
+  auto pending = Pending::start({collective, name_, getRank(), getSize()});
+  pending->onFailure = [connections = connections_](std::exception_ptr failure) { breakGroup(*connections, failure); };
+  std::lock_guard<std::mutex> lock(connections_->mutex);
+  if (connections_->failure) std::rethrow_exception(connections_->failure);
+  return pending;
+}
+
+static void enter(GlooConnections& connections, const std::shared_ptr<Pending>& pending) {
+  std::exception_ptr failure;
+  {
+    std::lock_guard<std::mutex> lock(connections.mutex);
+    connections.unfinished.fetch_add(1);
+    failure = connections.failure;
+    if (!failure) connections.running.insert(pending);
+  }
+  if (failure) pending->fail(failure);  // the group broke since the call began
+}
+
+static void leave(GlooConnections& connections, const std::shared_ptr<Pending>& pending) {
+  std::lock_guard<std::mutex> lock(connections.mutex);
+  connections.running.erase(pending);
+  connections.unfinished.fetch_sub(1);
+}
 
 static void conclude(Pending& pending, std::vector<at::Tensor> results, const std::function<void()>& finish) {
   if (pending.settled()) return;  // given up: nobody expects these tensors to change any more
@@ -184,9 +236,9 @@ static void conclude(Pending& pending, std::vector<at::Tensor> results, const st
 }
 
 WorkPtr GlooBackend::track(std::shared_ptr<Pending> pending, WorkPtr work, std::vector<at::Tensor> results, Finish finish) {
-  unfinished_->fetch_add(1);
-  work->getFuture()->addCallback([pending, results = std::move(results), finish = std::move(finish), count = unfinished_](c10::ivalue::Future& future) {
-    count->fetch_sub(1);
+  enter(*connections_, pending);
+  work->getFuture()->addCallback([pending, results = std::move(results), finish = std::move(finish), connections = connections_](c10::ivalue::Future& future) {
+    leave(*connections, pending);
     if (future.hasError())
       pending->fail(future.exception_ptr());
     else
@@ -196,8 +248,8 @@ WorkPtr GlooBackend::track(std::shared_ptr<Pending> pending, WorkPtr work, std::
 }
 
 WorkPtr GlooBackend::trackByThread(std::shared_ptr<Pending> pending, WorkPtr work, std::vector<at::Tensor> results, Finish finish) {
-  unfinished_->fetch_add(1);
-  onBackgroundThread([pending, work, results = std::move(results), finish = std::move(finish), count = unfinished_]() mutable {
+  enter(*connections_, pending);
+  onBackgroundThread([pending, work, results = std::move(results), finish = std::move(finish), connections = connections_]() mutable {
     try {
       work->wait();
       if (pending->site().collective == "recv") pending->sourceRank = work->sourceRank();
@@ -206,7 +258,7 @@ WorkPtr GlooBackend::trackByThread(std::shared_ptr<Pending> pending, WorkPtr wor
       pending->fail(std::current_exception());
     }
     work.reset();
-    count->fetch_sub(1);
+    leave(*connections, pending);
   });
   return c10::make_intrusive<PendingWork>(std::move(pending));
 }

@@ -11,6 +11,9 @@
 //   tensors that are not contiguous   a copy, and back
 //
 // Each of them is one exchange, so that they stay in order with other collectives. Every result is a PendingWork.
+//
+// A call that fails breaks the group: the others under way fail with it, later ones fail at once, and the connections are
+// closed, so that the peers, who may wait for this rank alone, learn of it now and not when their time is over.
 
 #include "c10d.h"
 
@@ -18,14 +21,28 @@
 
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
+#include <gloo/context.h>
+
 #include <functional>
+#include <mutex>
+#include <unordered_set>
 
 #include "pending.h"
 
 namespace lt {
 
+/// What the calls of a group share, also after the group itself is gone.
+struct GlooConnections {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<::gloo::Context>> contexts;
+  std::unordered_set<std::shared_ptr<Pending>> running;
+  std::exception_ptr failure;  // of the first call that failed
+  std::atomic<int> unfinished{0};
+};
+
 class GlooBackend final : public c10d::ProcessGroupGloo {
  public:
+  ~GlooBackend() override;
   GlooBackend(const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, c10::intrusive_ptr<Options> options, std::string name);
 
   WorkPtr broadcast(std::vector<at::Tensor>& tensors, const c10d::BroadcastOptions& options) override;
@@ -46,7 +63,7 @@ class GlooBackend final : public c10d::ProcessGroupGloo {
   WorkPtr barrier(const c10d::BarrierOptions& options) override;
 
   /// Calls that gloo has not ended. Destroying the group would wait for them.
-  int unfinished() const { return unfinished_->load(); }
+  int unfinished() const { return connections_->unfinished.load(); }
 
  private:
   using Finish = std::function<void()>;
@@ -61,8 +78,7 @@ class GlooBackend final : public c10d::ProcessGroupGloo {
                         std::vector<int64_t> inputSplits, std::vector<at::Tensor> results, Finish finish);
 
   const std::string name_;
-  // Outlives the group: gloo's threads count down last.
-  const std::shared_ptr<std::atomic<int>> unfinished_ = std::make_shared<std::atomic<int>>(0);
+  const std::shared_ptr<GlooConnections> connections_ = std::make_shared<GlooConnections>();
 };
 
 }  // namespace lt

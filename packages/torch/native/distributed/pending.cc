@@ -131,7 +131,10 @@ void Pending::succeed(std::vector<at::Tensor> results) {
 }
 
 void Pending::fail(std::exception_ptr error) {
-  if (claim()) future_->setError(describedFailure(site_, error));
+  if (!claim()) return;
+  std::exception_ptr described = describedFailure(site_, error);
+  future_->setError(described);
+  if (onFailure) onFailure(described);
 }
 
 bool PendingWork::wait(std::chrono::milliseconds) {

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ class Pending : public std::enable_shared_from_this<Pending> {
   /// Fails by itself after this time: gloo knows one timeout for a whole group only. Set it once.
   void failAfter(std::chrono::milliseconds timeout);
   ~Pending() { claim(); }
+
+  /// Called once if it fails, by whoever makes it fail. Set it before anybody else knows of this.
+  std::function<void(std::exception_ptr)> onFailure;
 
   /// Only the first of these counts.
   void succeed(std::vector<at::Tensor> results);

@@ -14,7 +14,10 @@ export interface FetchRules {
   onBadSample: OnBadSample | null;
   /** Waits for one sample before it asks for the next, so that random draws come in a fixed order. */
   oneByOne: boolean;
-  /** Asked before each sample; true stops the batch, which nobody wants any more. */
+  /**
+   * For workers: asked before each sample; true stops the batch, which nobody wants any more. A batch that failed as a
+   * whole is then also searched for the sample to blame.
+   */
   isVoid?: () => boolean;
 }
 
@@ -53,20 +56,27 @@ export class BatchFetcher {
     this.at = null;
     const { collate, onBadSample } = this.rules;
     if (typeof keys === 'number') return this.single(keys);
-    if (collate !== null) {
-      if (this.dataset.getItems === undefined) return this.collated(keys, collate);
-      if (onBadSample === null) return after(this.dataset.getItems(keys), (samples) => collate(samples as never));
-      return recovered(
-        () => after(this.dataset.getItems!(keys), (samples) => collate(samples as never)),
-        () => this.collated(keys, collate),
-      );
-    }
-    if (onBadSample === null) return this.dataset.getBatch!(keys);
+    if (collate !== null && this.dataset.getItems === undefined) return this.collated(keys, collate);
+    const get = (): unknown =>
+      collate === null
+        ? this.dataset.getBatch!(keys)
+        : after(this.dataset.getItems!(keys), (samples) => collate(samples as never));
     // Which sample is to blame shows when each is asked for by itself.
-    return recovered(
-      () => this.dataset.getBatch!(keys),
-      () => this.rest(keys),
-    );
+    if (onBadSample !== null)
+      return recovered(get, () => (collate === null ? this.rest(keys) : this.collated(keys, collate)));
+    return this.rules.isVoid === undefined ? get() : recovered(get, (error) => this.blame(error, keys));
+  }
+
+  private async blame(error: unknown, keys: number[]): Promise<never> {
+    for (const key of keys) {
+      try {
+        await this.dataset.getItem(key);
+      } catch {
+        this.at = key;
+        break;
+      }
+    }
+    throw error;
   }
 
   private single(key: number): unknown {

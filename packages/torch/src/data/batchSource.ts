@@ -4,6 +4,7 @@ import { warn } from '../warnings.js';
 import { collateStream } from './badSamples.js';
 import type { BatchFetcher } from './batchFetcher.js';
 import { end, skipped } from './batchMarks.js';
+import { datasetName } from './checks.js';
 import type { IterableDataset } from './dataset.js';
 import type { KeySource } from './keySource.js';
 import type { ReplayedIterator } from './replayedIterator.js';
@@ -149,10 +150,11 @@ export class SeededStream implements BatchSource {
   }
 }
 
-export function warnBeyondLength({ length, constructor }: IterableDataset, taken: number): void {
+export function warnBeyondLength(dataset: IterableDataset, taken: number): void {
+  const { length } = dataset;
   if (length !== undefined && taken > length)
     warn(
       'DATA_LENGTH_EXCEEDED',
-      `The length of ${constructor.name} is ${length}, but it gave more samples than that. Loops that count batches stop too early.`,
+      `The length of ${datasetName(dataset)} is ${length}, but it gave more samples than that. Loops that count batches stop too early.`,
     );
 }

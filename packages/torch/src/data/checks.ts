@@ -8,6 +8,12 @@ export function shown(value: unknown): string {
   return String(value);
 }
 
+/** A dataset as it reads in a message: its class, where it has one. */
+export function datasetName(dataset: object): string {
+  const name = dataset.constructor?.name;
+  return name === undefined || name === '' || name === 'Object' ? 'the dataset' : name;
+}
+
 export function checkPositiveInteger(name: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) <= 0)
     throw new TorchError('DATA_LOADER', `${name} must be a positive integer, got ${shown(value)}`);

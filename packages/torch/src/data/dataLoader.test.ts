@@ -1,5 +1,18 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { arange, Generator, memory, ones, type Tensor, TorchError, tensor, zeros } from '../index.js';
+import {
+  arange,
+  cuda,
+  Generator,
+  getRngState,
+  manualSeed,
+  memory,
+  ones,
+  rand,
+  type Tensor,
+  TorchError,
+  tensor,
+  zeros,
+} from '../index.js';
 import {
   BatchSampler,
   DataLoader,
@@ -11,6 +24,7 @@ import {
   Subset,
   TensorDataset,
 } from './index.js';
+import { drawSeed } from './samplers/randomSampler.js';
 
 const items = (n: number) => new TensorDataset(arange(n));
 const squares = (n: number) => ({ length: n, getItem: (i: number): [number, string] => [i * i, `item ${i}`] });
@@ -167,10 +181,16 @@ describe('iterating', () => {
     expect(new Subset(squares(3), [1]).getBatch).toBeUndefined();
   });
 
-  it('gives ordinary batches for pinMemory where there is no GPU', () => {
+  it('gives ordinary batches for pinMemory where there is no GPU, and says so', async () => {
+    const warned: string[] = [];
+    const listen = (warning: Error & { code?: string }) => void warned.push(warning.code ?? '');
+    process.on('warning', listen);
     const loader = new DataLoader(items(3), { batchSize: 2, pinMemory: true });
     expect(Array.from(loader, ([x]) => x.tolist())).toEqual([[0, 1], [2]]);
     expect(loader.pinMemory).toBe(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listen);
+    expect(warned).toEqual(cuda.isAvailable() ? [] : ['DATA_PIN_MEMORY_UNUSED']);
   });
 
   it('lets errors of the dataset pass through as they are', () => {
@@ -241,6 +261,92 @@ describe('iterating asynchronously', () => {
     const iterator = new DataLoader(dataset)[Symbol.asyncIterator]();
     await expect(iterator.next()).rejects.toThrow('bad sample');
     expect((await iterator.next()).value!.tolist()).toEqual([1]);
+  });
+});
+
+describe('draws of their own for each batch', () => {
+  const noisy = { length: 6, getItem: (i: number): [number, Tensor] => [i, rand(1)] };
+
+  it('do not depend on what came before, and leave the default generator alone', () => {
+    const run = (between: () => unknown) => {
+      manualSeed(2);
+      const drawn = [];
+      for (const [, x] of new DataLoader(noisy, { batchSize: 2, seeding: 'batch' })) {
+        drawn.push(x.tolist());
+        between();
+      }
+      return drawn;
+    };
+    expect(run(() => rand(7))).toEqual(run(() => {}));
+    manualSeed(2);
+    const base = new DataLoader(noisy, { batchSize: 2, seeding: 'batch' })[Symbol.iterator]();
+    base.next();
+    const state = getRngState();
+    base.next();
+    expect(getRngState().equal(state)).toBe(true);
+  });
+
+  it('go on in the default generator otherwise, as in PyTorch', () => {
+    manualSeed(2);
+    for (const _ of new DataLoader(noisy, { batchSize: 6 }));
+    const after = rand(1).item();
+    manualSeed(2);
+    drawSeed();
+    rand(6);
+    expect(rand(1).item()).toBe(after);
+  });
+});
+
+describe('samples that cannot be loaded', () => {
+  const bad = (i: number): number => {
+    if (i % 3 === 1) throw new Error(`no ${i}`);
+    return i;
+  };
+
+  it('are left out of batches that the dataset makes itself', () => {
+    const dataset = { length: 6, getItem: bad, getBatch: (indices: number[]) => indices.map(bad) };
+    const loader = new DataLoader(dataset, { batchSize: 3, onBadSample: 'skip' });
+    expect([...loader]).toEqual([
+      [0, 2],
+      [3, 5],
+    ]);
+    expect(loader.badSamples).toBe(2);
+    const many = { length: 6, getItem: bad, getItems: (indices: number[]) => indices.map(bad) };
+    const collated = new DataLoader(many, { batchSize: 3, onBadSample: 'skip', collateFn: (all) => all.join() });
+    expect([...collated]).toEqual(['0,2', '3,5']);
+  });
+
+  it('are left out when they are promises, and when they come alone', async () => {
+    const later = { length: 6, getItem: async (i: number) => bad(i) };
+    const batches: unknown[] = [];
+    for await (const x of new DataLoader(later, { batchSize: 2, onBadSample: 'skip' })) batches.push(x.tolist());
+    expect(batches).toEqual([[0], [2, 3], [5]]);
+    const single = new DataLoader({ length: 6, getItem: bad }, { batchSize: null, onBadSample: 'skip' });
+    expect([...single]).toEqual([0, 2, 3, 5]);
+  });
+
+  it('are left out of streams whose iterators go on after an error', () => {
+    class Reader extends IterableDataset<number> {
+      [Symbol.iterator](): Iterator<number> {
+        let i = 0;
+        return { next: () => (i < 6 ? { done: false, value: bad(i++) } : { done: true, value: undefined }) };
+      }
+    }
+    const loader = new DataLoader(new Reader(), { batchSize: 2, onBadSample: 'skip' });
+    expect(Array.from(loader, (x) => x.tolist())).toEqual([
+      [0, 2],
+      [3, 5],
+    ]);
+    expect(loader.badSamples).toBe(2);
+  });
+
+  it('end a generator function, whatever is wished', () => {
+    class Lines extends IterableDataset<number> {
+      *[Symbol.iterator](): IterableIterator<number> {
+        for (let i = 0; i < 6; i++) yield bad(i);
+      }
+    }
+    expect(() => [...new DataLoader(new Lines(), { onBadSample: 'skip' })]).toThrow('no 1');
   });
 });
 

@@ -6,7 +6,7 @@ import { warn } from '../warnings.js';
 import { withoutBad } from './badSamples.js';
 import { BatchFetcher } from './batchFetcher.js';
 import { type BatchSource, IndexedBatches, SeededStream, StreamedBatches } from './batchSource.js';
-import { shown } from './checks.js';
+import { datasetName, shown } from './checks.js';
 import { defaultCollate, defaultConvert } from './collate.js';
 import type { Converted } from './collated.js';
 import { type AnyLoaderOptions, checkLoaderArguments, type LoaderOptions } from './dataLoaderOptions.js';
@@ -115,7 +115,7 @@ class Loader<Batch> implements Iterable<Batch>, AsyncIterable<Batch> {
     this.seeding = options.seeding ?? (this.numWorkers === 0 ? 'global' : 'batch');
     this.onBadSample =
       options.onBadSample === 'skip'
-        ? (error, index) => this.countBad({ index, dataset: dataset.constructor.name, error: reportError(error) })
+        ? (error, index) => this.countBad({ index, dataset: datasetName(dataset), error: reportError(error) })
         : null;
     this.batchSize = options.batchSampler ? null : batchSize;
     if (dataset instanceof IterableDataset) {

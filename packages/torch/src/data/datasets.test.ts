@@ -1,12 +1,14 @@
-import { describe, expect, it } from 'vitest';
-import type { TorchError } from '../index.js';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { type Tensor, type TorchError, tensor } from '../index.js';
 import {
   ChainDataset,
   ConcatDataset,
+  DataLoader,
   type Dataset,
   DistributedSampler,
   IterableDataset,
   randomSplit,
+  StackDataset,
   WeightedRandomSampler,
 } from './index.js';
 
@@ -119,5 +121,67 @@ describe('samplers', () => {
     const error = errorOf(fn);
     expect(error.code).toBe('DATA_LOADER');
     expect(error.message).toContain(message);
+  });
+});
+
+describe('StackDataset', () => {
+  it('puts the samples of its members side by side', () => {
+    const numbers = { length: 2, getItem: (i: number) => i };
+    const texts = { length: 2, getItem: (i: number) => `text ${i}` };
+    expect(new StackDataset(numbers, texts).getItem(1)).toEqual([1, 'text 1']);
+    expect(new StackDataset({ numbers, texts }).getItem(0)).toEqual({ numbers: 0, texts: 'text 0' });
+    expectTypeOf(new StackDataset({ numbers, texts }).getItem(0)).toEqualTypeOf<{ numbers: number; texts: string }>();
+    const [batch] = new DataLoader(new StackDataset({ numbers, texts }), { batchSize: 2 });
+    expect([batch!.numbers.tolist(), batch!.texts]).toEqual([
+      [0, 1],
+      ['text 0', 'text 1'],
+    ]);
+  });
+
+  it('refuses members that do not fit', () => {
+    const of = (length: number) => ({ length, getItem: (i: number) => i });
+    expect(() => new StackDataset(of(2), of(3))).toThrow(/their lengths are 2, 3/);
+    expect(() => new StackDataset()).toThrow(/at least one dataset/);
+    expect(() => new StackDataset({ a: 5 } as never)).toThrow(/a is 5/);
+  });
+});
+
+describe('batches of a ConcatDataset', () => {
+  const of = (...values: number[]) => {
+    const x = tensor(values);
+    return {
+      length: values.length,
+      getItem: (i: number) => ({ x: values[i]!, name: `n${values[i]}` }),
+      getBatch: (indices: number[]) => ({
+        x: x.indexSelect(0, tensor(indices, { dtype: 'int64' })),
+        pair: [
+          x.indexSelect(0, tensor(indices, { dtype: 'int64' })),
+          new Map([['names', indices.map((i) => `n${values[i]}`)]]),
+        ],
+      }),
+    };
+  };
+
+  it('are asked for member by member, and put together in the order of the indices', () => {
+    const both = new ConcatDataset([of(0, 1, 2), of(10, 11)]);
+    const batch = both.getBatch!([4, 0, 3, 2])!;
+    expect(batch.x.tolist()).toEqual([11, 0, 10, 2]);
+    const [x, map] = batch.pair as [Tensor, Map<string, string[]>];
+    expect([x.tolist(), map.get('names')]).toEqual([
+      [11, 0, 10, 2],
+      ['n11', 'n0', 'n10', 'n2'],
+    ]);
+    expect(both.getBatch!([1, 3]).x.tolist()).toEqual([1, 10]);
+    expect(both.getBatch!([-1]).x.tolist()).toEqual([11]);
+  });
+
+  it('are there only when all members have them', () => {
+    const plain = { length: 1, getItem: (i: number) => i };
+    expect(new ConcatDataset<unknown>([of(1), plain]).getBatch).toBeUndefined();
+  });
+
+  it('name what cannot be put together', () => {
+    const odd = (value: unknown) => ({ length: 1, getItem: () => value, getBatch: () => ({ inner: value }) });
+    expect(() => new ConcatDataset([odd(1), odd(2)]).getBatch!([0, 1])).toThrow(/found 1 at batch\.inner/);
   });
 });

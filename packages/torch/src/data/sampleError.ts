@@ -1,4 +1,5 @@
 import { TorchError } from '../errors.js';
+import { originalStack } from './originalStack.js';
 
 /** An error as a message carries it. */
 export interface ErrorReport {
@@ -35,7 +36,7 @@ const errorTypes: Record<string, new (message: string) => Error> = {
 export function rebuildError({ name, message, stack, code, cause }: ErrorReport): Error {
   const Type = errorTypes[name] ?? Error;
   const error = new Type(message);
-  Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
+  Object.defineProperty(error, 'stack', { value: originalStack(stack), configurable: true, writable: true });
   if (error.name !== name) Object.defineProperty(error, 'name', { value: name, configurable: true });
   if (code !== undefined) Object.assign(error, { code });
   if (cause !== undefined) Object.defineProperty(error, 'cause', { value: rebuildError(cause), configurable: true });
@@ -73,7 +74,7 @@ export class SampleError extends TorchError {
     this.indices = indices;
     this.dataset = dataset;
     this.workerId = workerId;
-    this.workerStack = report.stack;
+    this.workerStack = (this.cause as Error).stack!;
   }
 }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { native, type StoreHandle, type StoreOperation } from '../native.js';
 import { requireStores } from './backends.js';
@@ -214,8 +216,12 @@ export class TCPStore extends Store {
         'DISTRIBUTED_ARGUMENT',
         'port 0 is for the process that hosts the store; the others need the port it got',
       );
+    const deadline = Date.now() + timeout;
+    // The library's client tries once a second; a host that starts together with us is there in a few milliseconds.
+    if (!isMaster) await waitForListener(host, port, deadline);
     try {
-      const [handle, taken] = await native.storeTcp(host, port, worldSize, isMaster, timeout);
+      const left = Math.max(deadline - Date.now(), 100);
+      const [handle, taken] = await native.storeTcp(host, port, worldSize, isMaster, left);
       return new TCPStore(handle, host, taken, isMaster, timeout);
     } catch (error) {
       throw TCPStore.explain(error, host, port, isMaster, timeout);
@@ -304,6 +310,23 @@ export class PrefixStore extends Store {
   override close(): void {
     super.close();
     this.connection?.close();
+  }
+}
+
+/** Resolves when something listens there, or when the time is over. */
+async function waitForListener(host: string, port: number, deadline: number): Promise<void> {
+  for (let delay = 5; Date.now() < deadline; delay = Math.min(2 * delay, 200)) {
+    const socket = connect({ host, port });
+    const connected = await Promise.race([
+      once(socket, 'connect').then(
+        () => true,
+        () => false,
+      ),
+      pause(Math.max(deadline - Date.now(), 0), false, { ref: false }),
+    ]);
+    socket.destroy();
+    if (connected) return;
+    await pause(delay);
   }
 }
 

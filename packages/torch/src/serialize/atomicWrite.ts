@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { SerializeError } from './errors.js';
 import { temporaryName } from './temporaryFiles.js';
 
-const stageSize = 4 << 20;
+const stageSize = 1 << 20;
 const smallPiece = 256 << 10;
 /** How much may wait for the disk while the next is prepared. */
 const flushSize = 16 << 20;

@@ -12,7 +12,7 @@ import { Storage, storageNames } from './torchGlobals.js';
 import { type ZipRecord, zipChunks } from './zipWriter.js';
 
 const topFolder = 'archive';
-const chunkSize = 4 << 20;
+const chunkSize = 512 << 10;
 
 /**
  * The bytes of a file that Python's `torch.load` and our `load` read: nested plain data with tensors in it. A storage

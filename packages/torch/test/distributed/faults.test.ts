@@ -61,11 +61,20 @@ describe('a rank that does not take part', () => {
   });
 });
 
+it('a call that fails breaks the group on all ranks at once, and what else was under way', async () => {
+  const results = await processes.run<string[]>('faults.broken', 3);
+  const [first, ...others] = results.map(({ value }) => value);
+  expect(first).toEqual(['DISTRIBUTED_TIMEOUT', 'DISTRIBUTED_TIMEOUT', 'DISTRIBUTED_TIMEOUT']);
+  for (const codes of others) expect(codes).toEqual(['DISTRIBUTED_PEER_LOST', 'DISTRIBUTED_PEER_LOST']);
+  for (const { took } of results) expect(took).toBeLessThan(5_000);
+});
+
 describe('ranks that do not agree', () => {
   it('on a shape get an error, not a crash', async () => {
-    const results = await processes.run('faults.different', 2, { args: 'shape' });
-    expect(results.map(({ error }) => error?.code).sort()).toEqual(['DISTRIBUTED_MISMATCH', 'DISTRIBUTED_PEER_LOST']);
-    expect(results.map(({ exitCode, signal }) => exitCode ?? signal)).toEqual([null, null]);
+    const results = await processes.run('faults.differentShape', 2);
+    const [other] = results.filter(({ exitCode }) => exitCode !== 5);
+    expect(results.filter(({ exitCode }) => exitCode === 5)).toHaveLength(1);
+    expect(other!.error).toMatchObject({ code: 'DISTRIBUTED_PEER_LOST' });
   });
 
   it.each([
@@ -183,14 +192,14 @@ describe('joining a job', () => {
         { rank: 0, worldSize: 3 },
         { rank: 1, worldSize: 3 },
       ],
-      /rank 2 of 3 did not come within 1500 ms/,
+      /rank 2 of 3 did not come within 3000 ms/,
     ],
   ])('with %s is an error on every rank', async (_, places, message) => {
     const port = await freePort();
     const options = places.map((place) => ({
       ...place,
       initMethod: `tcp://127.0.0.1:${port}`,
-      rendezvousTimeout: 1_500,
+      rendezvousTimeout: 3_000,
     }));
     const results = await processes.run('faults.joins', places.length, { joinsItself: true, args: options });
     for (const { error } of results) {

@@ -60,13 +60,10 @@ export class RankProcesses {
   private output = '';
   private jobs = 0;
 
-  private constructor(
-    private readonly count: number,
-    private readonly store: TCPStore,
-  ) {}
+  private constructor(private readonly store: TCPStore) {}
 
   static async start(count: number): Promise<RankProcesses> {
-    const made = new RankProcesses(count, await TCPStore.open({ host: '127.0.0.1', port: 0, isMaster: true }));
+    const made = new RankProcesses(await TCPStore.open({ host: '127.0.0.1', port: 0, isMaster: true }));
     for (let i = 0; i < count; i += 1) made.spawn(i);
     process.once('exit', () => {
       for (const child of made.children) child.kill('SIGKILL');

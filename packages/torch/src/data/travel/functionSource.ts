@@ -58,7 +58,11 @@ export function expressionOf({ text, kind }: FunctionSource): string {
   let expression = text;
   if (kind === 'class') {
     const heritage = heritageIn(text);
-    if (heritage !== null) expression = `${text.slice(0, heritage[0])} $base ${text.slice(heritage[1])}`;
+    // As wide as what it stands for where it can be, so that columns in stacks stay right.
+    if (heritage !== null) {
+      const [start, end] = heritage;
+      expression = text.slice(0, start) + ' $base '.padEnd(end - start) + text.slice(end);
+    }
   }
   expression = expression.replaceAll(/\bimport\.meta\b/g, '$importMeta');
   return kind === 'method' ? `$method({ ${expression} })` : `(${expression})`;

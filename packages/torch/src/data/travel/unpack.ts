@@ -299,7 +299,7 @@ function evaluate(
       {
         filename: isFile ? fileURLToPath(node.url) : node.url,
         lineOffset: node.line,
-        columnOffset: Math.max(0, node.column - start.length - 1),
+        columnOffset: node.column - start.length - 1,
         importModuleDynamically: constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER as never,
       },
     ) as (...args: unknown[]) => unknown;

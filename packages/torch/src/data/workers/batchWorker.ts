@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { enterWorker, Passage } from '../../handover.js';
 import { BatchFetcher, Voided } from '../batchFetcher.js';
 import { end, skipped } from '../batchMarks.js';
+import { datasetName } from '../checks.js';
 import { defaultCollate, defaultConvert } from '../collate.js';
 import { type Dataset, IterableDataset } from '../dataset.js';
 import { pinBatch } from '../pinBatch.js';
@@ -169,7 +170,7 @@ export class BatchWorker {
     const pinned = (collate: Collate): Collate => (pinMemory ? (samples) => pinBatch(collate(samples)) : collate);
     const onBadSample = skipsBadSamples
       ? (error: unknown, index: number | null) =>
-          void this.bad.push({ index, dataset: job.dataset.constructor.name, error: reportError(error) })
+          void this.bad.push({ index, dataset: datasetName(job.dataset), error: reportError(error) })
       : null;
     try {
       seedThread(seed);
@@ -201,7 +202,7 @@ export class BatchWorker {
       if (error instanceof Voided) return;
       const { fetcher, stream } = this;
       const index = fetcher?.at ?? null;
-      outcome = { kind: 'failed', error: reportError(error), index, dataset: job.dataset.constructor.name };
+      outcome = { kind: 'failed', error: reportError(error), index, dataset: datasetName(job.dataset) };
       if (stream !== null) this.closeStream();
     }
     const { bad } = this;
@@ -210,7 +211,7 @@ export class BatchWorker {
     } catch (error) {
       // Something that no message can carry.
       if (outcome.kind === 'batch') dropParcel(outcome.parcel, this.passage);
-      const dataset = job.dataset.constructor.name;
+      const dataset = datasetName(job.dataset);
       this.reply({
         type: 'batch',
         epoch,

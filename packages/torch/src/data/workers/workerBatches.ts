@@ -3,6 +3,7 @@ import type { Generator } from '../../random.js';
 import type { Tensor } from '../../tensor.js';
 import { end } from '../batchMarks.js';
 import { type BatchSource, warnBeyondLength } from '../batchSource.js';
+import { datasetName } from '../checks.js';
 import type { Dataset, IterableDataset, Stateful } from '../dataset.js';
 import type { KeySource } from '../keySource.js';
 import { listed, SampleError } from '../sampleError.js';
@@ -326,7 +327,7 @@ export class WorkerBatches implements BatchSource {
       this.fail(
         new TorchError(
           'DATA_WORKER',
-          `worker ${worker} of ${this.datasetName} ended ${death}. It was to make ${describeTask(task)}`,
+          `worker ${worker} of ${datasetName(this.settings.dataset)} ended ${death}. It was to make ${describeTask(task)}`,
         ),
       );
     }
@@ -337,7 +338,7 @@ export class WorkerBatches implements BatchSource {
     const worker = task === undefined ? '' : ` from worker ${task.worker}, which has ${describeTask(task)} to make`;
     return new TorchError(
       'DATA_WORKER',
-      `no batch of ${this.datasetName} came within ${this.settings.timeout / 1000} s${worker}. Make getItem faster, or raise timeout`,
+      `no batch of ${datasetName(this.settings.dataset)} came within ${this.settings.timeout / 1000} s${worker}. Make getItem faster, or raise timeout`,
     );
   }
 
@@ -347,10 +348,6 @@ export class WorkerBatches implements BatchSource {
   ): SampleError {
     const indices = typeof keys === 'number' ? [keys] : keys;
     return new SampleError({ index, indices, dataset, workerId: worker, report: error });
-  }
-
-  private get datasetName(): string {
-    return this.settings.dataset.constructor.name;
   }
 
   /** Batches that are here and that nobody will have. */

@@ -4,6 +4,7 @@ import { tensorsUnderWay } from '../../handover.js';
 import {
   arange,
   Generator,
+  getNumThreads,
   initialSeed,
   manualSeed,
   memory,
@@ -112,6 +113,13 @@ describe('a loader with workers', () => {
     const fresh = new DataLoader(new Noisy(8), { batchSize: 2, seeding: 'batch' });
     fresh[Symbol.iterator]().next();
     expect(rand(3).tolist()).toEqual(drawn);
+  });
+
+  it('leaves threads of the engine to the thread that trains', async () => {
+    const here = getNumThreads();
+    const dataset = { length: 1, getItem: () => getNumThreads() };
+    expect(await all(new DataLoader(dataset, { batchSize: null, numWorkers: 1 }))).toEqual([1]);
+    expect(getNumThreads()).toBe(here);
   });
 
   it('tells each worker who it is, with seeds as in PyTorch', async () => {
@@ -283,6 +291,17 @@ describe('streams', () => {
     ]);
   });
 
+  it('that are longer than they said are warned of, all workers together', async () => {
+    const seen: string[] = [];
+    const listen = (warning: Error) => void seen.push(warning.message);
+    process.on('warning', listen);
+    const loader = new DataLoader(new Numbers(6, 4), { batchSize: 2, numWorkers: 2 });
+    expect([loader.length, (await all(loader)).length]).toEqual([2, 4]);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listen);
+    expect(seen).toEqual([expect.stringMatching(/^The length of Numbers is 4, but it gave more samples/)]);
+  });
+
   it('draw alike with no and one worker', async () => {
     class Shuffled extends IterableDataset<[Tensor, Tensor]> {
       *[Symbol.iterator](): IterableIterator<[Tensor, Tensor]> {
@@ -362,6 +381,12 @@ describe('failures', () => {
     expect(error.workerStack).toMatch(/workers\.test\.ts:\d+/);
   });
 
+  it('of datasets that answer for many samples at once name the one to blame', async () => {
+    const dataset = { ...broken, getItems: (indices: number[]) => indices.map(broken.getItem) };
+    const error = (await failure(() => all(new DataLoader(dataset, { batchSize: 4, numWorkers: 1 })))) as SampleError;
+    expect([error.index, error.indices]).toEqual([5, [4, 5, 6, 7]]);
+  });
+
   it('of collating and of workerInitFn are no sample’s', async () => {
     const collateFn = (samples: number[]): number => {
       throw new TorchError('DATA_LOADER', `not ${samples}`);
@@ -369,7 +394,7 @@ describe('failures', () => {
     const error = (await failure(() =>
       all(new DataLoader(broken, { batchSize: 2, numWorkers: 1, collateFn })),
     )) as SampleError;
-    expect(error.message).toBe('Object failed in worker 0 at the batch of samples 0, 1: TorchError: not 0,1');
+    expect(error.message).toBe('the dataset failed in worker 0 at the batch of samples 0, 1: TorchError: not 0,1');
     expect(error.index).toBeNull();
     const workerInitFn = () => {
       throw new Error('no disk');
@@ -429,7 +454,7 @@ describe('failures', () => {
       else for await (const _ of loader);
     });
     expect(error.code).toBe('DATA_WORKER');
-    expect(error.message).toMatch(/^worker 0 of Object ended .*It was to make batch 1 \(samples 2, 3\)$/);
+    expect(error.message).toMatch(/^worker 0 of the dataset ended .*It was to make batch 1 \(samples 2, 3\)$/);
     if (loop === 'for await') expect(error.message).toMatch(/with exit code 7: something called process\.exit/);
   });
 
@@ -461,7 +486,9 @@ describe('failures', () => {
     const error = await failure(() => all(new DataLoader(dataset, { numWorkers: 1, timeout: 0.1 })));
     expect([error.code, error.message]).toEqual([
       'DATA_WORKER',
-      expect.stringMatching(/^no batch of Object came within 0\.1 s from worker 0, which has batch 0 \(samples 0\)/),
+      expect.stringMatching(
+        /^no batch of the dataset came within 0\.1 s from worker 0, which has batch 0 \(samples 0\)/,
+      ),
     ]);
   });
 });
@@ -518,6 +545,19 @@ describe('an end in the middle of an epoch', () => {
     loader[Symbol.iterator]().next();
     expect(() => first.next()).toThrow(/another iteration has begun over the same persistent workers/);
     await loader.close();
+  });
+
+  it('comes by itself for an iterator that nobody has any more', async () => {
+    const dataset = { length: 40, getItem: (i: number) => i };
+    await new Promise((resolve) => setTimeout(resolve, 1_500)); // threads of the tests before have gone
+    const before = threads();
+    (() => new DataLoader(dataset, { numWorkers: 1 })[Symbol.iterator]().next())();
+    expect(threads()).toBeGreaterThan(before);
+    for (let i = 0; i < 50 && threads() > before; i++) {
+      memory.collect();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(threads()).toBeLessThanOrEqual(before);
   });
 
   it('can come while a batch is waited for', async () => {

@@ -73,7 +73,13 @@ export abstract class BatchNormNd extends Module {
     }
     const usesBatch = this.training || this.runningMean === null;
     const updates = !this.training || this.trackRunningStats;
-    return this.normalize(input, usesBatch, factor, updates ? this.runningMean : null, updates ? this.runningVar : null);
+    return this.normalize(
+      input,
+      usesBatch,
+      factor,
+      updates ? this.runningMean : null,
+      updates ? this.runningVar : null,
+    );
   }
 
   /** @param factor weight of this batch in the running statistics, which are null when there are none to update */

@@ -194,7 +194,7 @@ export async function objects(): Promise<Record<string, unknown>> {
   const later = await dist.allGatherObject(rank * 2, { asyncOp: true });
   const one = dist.broadcastObject(rank === 1 ? { best: 0.25 } : null, { src: 1 });
   const list: unknown[] = rank === 0 ? ['a', [1, 2], { x: torch.ones([2]) }] : [null, null, null];
-  dist.broadcastObjectList(list, { src: 0 });
+  void dist.broadcastObjectList(list, { src: 0 });
   const gathered = dist.gatherObject(`from ${rank}`, { dst: 1 });
   const mine = dist.scatterObjectList(rank === 0 ? Array.from({ length: size }, (_, i) => ({ for: i })) : null, {
     src: 0,
@@ -257,7 +257,7 @@ export async function memory(): Promise<{ grown: number; tensors: number }> {
     const half = tensor.to('bfloat16');
     group.allReduce(half);
     half.dispose();
-    dist.allGatherObject({ tensor });
+    void dist.allGatherObject({ tensor });
   };
   for (let i = 0; i < 20; i += 1) await step();
   torch.memory.collect();

@@ -49,6 +49,38 @@ export function different(kind: 'shape' | 'debug shape' | 'debug call', { rank }
   else group.allReduce(torch.ones([kind === 'debug call' || rank !== 1 ? 4 : 40_000]));
 }
 
+/** The one that sees the difference ends, as programs do whose error nobody catches. */
+export function differentShape(_: unknown, rank: Rank): void {
+  try {
+    different('shape', rank);
+  } catch (error) {
+    const { code } = error as dist.DistributedError;
+    if (code === 'DISTRIBUTED_MISMATCH') process.exit(5);
+    throw error;
+  }
+}
+
+/** After a failure the group is broken, on all ranks and for all calls. */
+export async function broken(_: unknown, { rank }: Rank): Promise<string[]> {
+  const group = dist.defaultGroup();
+  const codes: string[] = [];
+  const attempt = async (call: () => unknown) => {
+    try {
+      await call();
+      codes.push('fine');
+    } catch (error) {
+      codes.push((error as dist.DistributedError).code);
+    }
+  };
+  const waiting = rank === 0 ? group.irecv(torch.ones([1]), { src: 2 }) : null;
+  if (rank === 2) await pause(600);
+  // Rank 0 gives up first; nobody has sent to it, and rank 1 waits for rank 0 only.
+  await attempt(() => group.allReduce(torch.ones([1]), rank === 0 ? { timeout: 200 } : {}));
+  if (waiting !== null) await attempt(() => waiting.promise);
+  await attempt(() => group.allReduce(torch.ones([1])));
+  return codes;
+}
+
 /** A failure that one rank tells the others, who wait without being able to see it. */
 export async function reported(where: 'blocking' | 'promise' | 'backward', { rank, worldSize, store }: Rank) {
   const channel = new dist.FailureChannel(store);
