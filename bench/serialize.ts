@@ -4,7 +4,8 @@ import { dataFolder, measure, nodeSide, pythonSide, readOptions, requireCompiled
 import { print } from './report.js';
 
 // 100 MB of state dict saved to the disk and loaded again; a step is one of each. Ours flushes the file to the disk before
-// it takes the old one's place and checks every checksum; `raw-ts` writes without a flush, as torch.save does.
+// it takes the old one's place and checks every checksum, neither of which torch does; `raw-ts` writes the bytes of
+// serialize() itself, without a flush.
 requireCompiled();
 const options = readOptions({ rounds: 5, steps: 4 });
 mkdirSync(dataFolder, { recursive: true });

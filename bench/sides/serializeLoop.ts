@@ -13,23 +13,22 @@ export async function serializeLoop(save: (state: Map<string, Tensor>, path: str
   const steps = Number(BENCH_STEPS);
   const clock = new StepClock(warmUp, steps);
   const spent = { save: 0, load: 0 };
-  let last = 0;
+  let loaded: Record<string, Tensor> = {};
   for (let step = 0; step < clock.total; step += 1) {
     clock.begin();
     const started = performance.now();
     await save(state, BENCH_FILE);
     const saved = performance.now();
-    const loaded = (await load(BENCH_FILE)) as Record<string, Tensor>;
+    loaded = (await load(BENCH_FILE)) as Record<string, Tensor>;
     const ended = performance.now();
     if (step >= warmUp && step < warmUp + steps) {
       spent.save += saved - started;
       spent.load += ended - saved;
     }
-    last = loaded['layer24.weight']!.double().sum().item();
   }
   report({
     seconds: clock.secondsPerStep,
-    losses: [last],
+    losses: [loaded['layer24.weight']!.double().sum().item()],
     peakRssMb: residentMb().peak,
     extra: { saveMs: spent.save / steps, loadMs: spent.load / steps },
   });

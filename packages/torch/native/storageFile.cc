@@ -145,29 +145,7 @@ static napi_value readPartLater(napi_env env, napi_callback_info info) { return 
 static napi_value writePart(napi_env env, napi_callback_info info) { return now(env, transferOf(env, info, true)); }
 static napi_value writePartLater(napi_env env, napi_callback_info info) { return later(env, transferOf(env, info, true)); }
 
-// TEMPORARY
-static napi_value readStorage(napi_env env, napi_callback_info info) {
-  Arguments<3> args(env, info);
-  auto transfer = std::make_unique<Transfer>();
-  transfer->storage = toTensor(env, args[0]).storage();
-  transfer->length = transfer->storage.nbytes();
-  transfer->descriptor = static_cast<int>(toInt64(env, args[1]));
-  transfer->position = static_cast<off_t>(toInt64(env, args[2]));
-  return now(env, std::move(transfer));
-}
-static napi_value readStorageLater(napi_env env, napi_callback_info info) {
-  Arguments<3> args(env, info);
-  auto transfer = std::make_unique<Transfer>();
-  transfer->storage = toTensor(env, args[0]).storage();
-  transfer->length = transfer->storage.nbytes();
-  transfer->descriptor = static_cast<int>(toInt64(env, args[1]));
-  transfer->position = static_cast<off_t>(toInt64(env, args[2]));
-  return later(env, std::move(transfer));
-}
-
 void initStorageFile(napi_env env, napi_value exports) {
-  define(env, exports, "readStorage", guarded<readStorage>);
-  define(env, exports, "readStorageLater", guarded<readStorageLater>);
   define(env, exports, "readPart", guarded<readPart>);
   define(env, exports, "readPartLater", guarded<readPartLater>);
   define(env, exports, "writePart", guarded<writePart>);

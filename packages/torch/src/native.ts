@@ -99,8 +99,6 @@ export interface Native {
   // checksum.cc
   crc32(bytes: Uint8Array, crc: number): number;
   // storageFile.cc
-  readStorage(owner: Handle, descriptor: number, position: number): number;
-  readStorageLater(owner: Handle, descriptor: number, position: number): Promise<number>;
   readPart(owner: Handle, start: number, length: number, descriptor: number, position: number): number;
   readPartLater(owner: Handle, start: number, length: number, descriptor: number, position: number): Promise<number>;
   writePart(owner: Handle, start: number, length: number, descriptor: number, position: number): number;

@@ -74,13 +74,5 @@ export class StoragePart {
   }
 }
 
-/** Fills the whole storage of a CPU tensor from an open file; the CRC-32 of the bytes. */
-export const fillFromFile = (owner: Tensor, descriptor: number, position: number): number =>
-  native.readStorage(owner.handle, descriptor, position);
-
-/** {@link fillFromFile} on a thread of the pool. The descriptor must stay open meanwhile. */
-export const fillFromFileLater = (owner: Tensor, descriptor: number, position: number): Promise<number> =>
-  native.readStorageLater(owner.handle, descriptor, position);
-
 /** Overwrites the elements of a contiguous CPU tensor. */
 export const fillFromBytes = (tensor: Tensor, bytes: Uint8Array): void => native.copyFromBytes(tensor.handle, bytes);

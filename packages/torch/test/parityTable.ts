@@ -1,5 +1,6 @@
 import * as amp from '../src/amp/index.js';
 import * as data from '../src/data/index.js';
+import * as distributed from '../src/distributed/index.js';
 import * as distributions from '../src/distributions/index.js';
 import * as func from '../src/func/index.js';
 import * as torch from '../src/index.js';
@@ -52,6 +53,7 @@ const namespaces: Record<string, object> = {
   swa,
   data,
   func,
+  distributed,
   distributions,
   'distributions.constraints': distributions.constraints,
   amp,
@@ -180,7 +182,7 @@ export function renderParity({ torch: version }: PythonNames, tables: ModuleTabl
     "| `torch` | `import * as torch from '@lightning-ts/torch'` |",
     '| `Tensor` | a method or property of tensors |',
     "| `nn`, `F` | `import * as nn from '@lightning-ts/torch/nn'`, `import * as F from '@lightning-ts/torch/nn/functional'` |",
-    "| `optim`, `swa`, `data`, `distributions`, `amp`, `jit`, `profiler`, `func`, `serialize` | `import * as optim from '@lightning-ts/torch/optim'` and so on |",
+    "| `optim`, `swa`, `data`, `distributed`, `distributions`, `amp`, `jit`, `profiler`, `func`, `serialize` | `import * as optim from '@lightning-ts/torch/optim'` and so on |",
     "| `ops` | `import { ops } from '@lightning-ts/torch/ops'` |",
     '',
     'Names follow one rule: `log_softmax` is `logSoftmax`, in-place forms keep their underscore, classes keep their names, and',

@@ -1,47 +1,50 @@
 import { closeSync, fstatSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { crc32 } from '../checksum.js';
+import type { StoragePart } from '../storage.js';
 import { SerializeError } from './errors.js';
+import type { FileParts } from './fileParts.js';
 import { temporaryName } from './temporaryFiles.js';
 
-const stageSize = 1 << 20;
-const smallPiece = 256 << 10;
-/** How much may wait for the disk while the next is prepared. */
+/** Pieces up to this are put together before they are written. */
+const stageSize = 256 << 10;
+/** How much may wait for the disk while the next is written. */
 const flushSize = 16 << 20;
 
 /**
  * Writes a file so that its path always holds either the whole old file or the whole new one: into a temporary file
  * beside it, flushed to the disk, then renamed. Whatever fails, the temporary file is removed and the old one stays.
  *
- * The pieces are copied as they come through buffers of 4 MiB, so that they may be views of memory that changes later.
- * While one buffer is written, the next is filled, and what was written flows on to the disk.
+ * Bytes are copied as they come, so that they may be views of memory that changes later; storages are written by a thread
+ * of the pool. What was written flows on to the disk meanwhile.
  *
- * @throws SerializeError `DISK_FULL` or `WRITE_FAILED` with the path; an error thrown by `chunks` passes through.
+ * @throws SerializeError `DISK_FULL` or `WRITE_FAILED` with the path; an error thrown by `parts` passes through.
  */
-export async function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>): Promise<void> {
+export async function writeFileAtomic(path: string, parts: FileParts | Iterable<Uint8Array>): Promise<void> {
   const temporary = temporaryName(path);
   let handle: FileHandle | undefined;
-  let writing: Promise<void> = Promise.resolve();
   let flushing: Promise<void> = Promise.resolve();
   try {
     handle = await guard(path, () => open(temporary, 'wx'));
     const file = handle;
     let total = 0;
     let unflushed = 0;
-    for (const piece of staged(chunks)) {
-      await writing;
+    let crc = 0;
+    const steps = gathered(parts, true);
+    for (let step = steps.next(crc); step.done !== true; step = steps.next(crc)) {
+      const { value: part } = step;
       const start = total;
-      writing = guard(path, () => writeAll(file, piece, start));
-      writing.catch(() => undefined); // handled where it is awaited, which is later
-      total += piece.length;
-      unflushed += piece.length;
+      if (part instanceof Uint8Array) await guard(path, () => writeAll(file, part, start));
+      else crc = await guard(path, () => part.writeToLater(file.fd, start));
+      total += part.length;
+      unflushed += part.length;
       if (unflushed < flushSize) continue;
       unflushed = 0;
       await flushing;
       flushing = guard(path, () => file.datasync());
-      flushing.catch(() => undefined);
+      flushing.catch(() => undefined); // handled where it is awaited, which is later
     }
-    await writing;
     await flushing;
     await guard(path, () => file.sync());
     const { size } = await guard(path, () => file.stat());
@@ -50,7 +53,7 @@ export async function writeFileAtomic(path: string, chunks: Iterable<Uint8Array>
     handle = undefined;
     await guard(path, () => rename(temporary, path));
   } catch (error) {
-    await Promise.allSettled([writing, flushing]); // the file must not be closed under them
+    await flushing.catch(() => undefined); // the file must not be closed under it
     await handle?.close().catch(() => undefined);
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
@@ -65,18 +68,26 @@ async function writeAll(file: FileHandle, piece: Uint8Array, start: number): Pro
 }
 
 /** {@link writeFileAtomic} without yielding. */
-export function writeFileAtomicSync(path: string, chunks: Iterable<Uint8Array>): void {
+export function writeFileAtomicSync(path: string, parts: FileParts | Iterable<Uint8Array>): void {
   const temporary = temporaryName(path);
   let fd: number | undefined;
   try {
     fd = guardSync(path, () => openSync(temporary, 'wx'));
     const file = fd;
     let total = 0;
-    for (const piece of gathered(chunks)) {
-      for (let done = 0; done < piece.length; ) {
-        done += guardSync(path, () => writeSync(file, piece, done, piece.length - done));
+    let crc = 0;
+    const steps = gathered(parts, false);
+    for (let step = steps.next(crc); step.done !== true; step = steps.next(crc)) {
+      const { value: part } = step;
+      const start = total;
+      if (part instanceof Uint8Array) {
+        for (let done = 0; done < part.length; ) {
+          done += guardSync(path, () => writeSync(file, part, done, part.length - done, start + done));
+        }
+      } else {
+        crc = guardSync(path, () => part.writeTo(file, start));
       }
-      total += piece.length;
+      total += part.length;
     }
     guardSync(path, () => fsyncSync(file));
     checkSize(path, total, guardSync(path, () => fstatSync(file)).size);
@@ -95,46 +106,44 @@ export function writeFileAtomicSync(path: string, chunks: Iterable<Uint8Array>):
   flushFolderSync(path);
 }
 
-/** Copies the pieces into two buffers in turn and yields each when it is full; valid until the next but one is asked for. */
-function* staged(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, void> {
-  let stage = Buffer.allocUnsafeSlow(stageSize);
-  let other: Buffer<ArrayBuffer> | null = null;
+/**
+ * Small pieces put together in a buffer that is valid until the next is asked for, and parts of storages as they are. Large
+ * pieces of bytes go through that buffer too when they may change until they are written, else as they are.
+ */
+function* gathered(
+  parts: FileParts | Iterable<Uint8Array>,
+  mayChange: boolean,
+): Generator<Uint8Array | StoragePart, void, number> {
+  const stage = Buffer.allocUnsafeSlow(stageSize);
   let filled = 0;
-  for (const chunk of chunks) {
-    for (let start = 0; start < chunk.length; ) {
-      const count = Math.min(chunk.length - start, stageSize - filled);
-      stage.set(chunk.subarray(start, start + count), filled);
-      start += count;
-      filled += count;
-      if (filled === stageSize) {
+  let crc = 0;
+  const iterator = (parts as FileParts)[Symbol.iterator]();
+  try {
+    for (let next = iterator.next(crc); next.done !== true; next = iterator.next(crc)) {
+      const { value: part } = next;
+      const isBytes = part instanceof Uint8Array;
+      if (part.length >= stageSize && !(isBytes && mayChange)) {
+        if (filled > 0) yield stage.subarray(0, filled);
+        filled = 0;
+        crc = yield part;
+        continue;
+      }
+      let bytes = isBytes ? part : part.bytes();
+      if (!isBytes) crc = crc32(bytes);
+      while (bytes.length > 0) {
+        const count = Math.min(bytes.length, stageSize - filled);
+        stage.set(bytes.subarray(0, count), filled);
+        bytes = bytes.subarray(count);
+        filled += count;
+        if (filled < stageSize) continue;
         yield stage;
-        const next = other ?? Buffer.allocUnsafeSlow(stageSize);
-        other = stage;
-        stage = next;
         filled = 0;
       }
     }
+    if (filled > 0) yield stage.subarray(0, filled);
+  } finally {
+    iterator.return?.();
   }
-  if (filled > 0) yield stage.subarray(0, filled);
-}
-
-/** Small pieces put together, large ones as they are: nothing else runs meanwhile that could change them. */
-function* gathered(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void, void> {
-  const stage = Buffer.allocUnsafeSlow(smallPiece);
-  let filled = 0;
-  for (const chunk of chunks) {
-    if (filled + chunk.length > smallPiece) {
-      if (filled > 0) yield stage.subarray(0, filled);
-      filled = 0;
-    }
-    if (chunk.length > smallPiece) {
-      yield chunk;
-    } else {
-      stage.set(chunk, filled);
-      filled += chunk.length;
-    }
-  }
-  if (filled > 0) yield stage.subarray(0, filled);
 }
 
 function checkSize(path: string, written: number, onDisk: number): void {
@@ -161,7 +170,9 @@ function guardSync<T>(path: string, action: () => T): T {
 }
 
 function writeError(path: string, cause: unknown): SerializeError {
-  const { code, message } = cause as NodeJS.ErrnoException;
+  const { message } = cause as NodeJS.ErrnoException;
+  // What the addon throws begins with the name of the system's error.
+  const code = /^(E[A-Z]+): /.exec(message)?.[1] ?? (cause as NodeJS.ErrnoException).code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new SerializeError(
       'DISK_FULL',

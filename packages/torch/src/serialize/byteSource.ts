@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from '../checksum.js';
-import { fillFromBytes, fillFromFile, fillFromFileLater } from '../storage.js';
+import { fillFromBytes, StoragePart } from '../storage.js';
 import type { Tensor } from '../tensor.js';
 import { SerializeError } from './errors.js';
 
@@ -87,18 +87,18 @@ export class FileSource implements TensorSource {
     }
   }
 
-  fill(owner: Tensor, position: number): number {
+  fill(owner: Tensor, position: number, length: number): number {
     try {
-      return fillFromFile(owner, this.fd, position);
+      return new StoragePart(owner, 0, length).readFrom(this.fd, position);
     } catch (cause) {
       throw readFailed(this.path, cause);
     }
   }
 
   /** {@link fill} without blocking the event loop; the file must stay open meanwhile. */
-  async fillLater(owner: Tensor, position: number): Promise<number> {
+  async fillLater(owner: Tensor, position: number, length: number): Promise<number> {
     try {
-      return await fillFromFileLater(owner, this.fd, position);
+      return await new StoragePart(owner, 0, length).readFromLater(this.fd, position);
     } catch (cause) {
       throw readFailed(this.path, cause);
     }

@@ -91,7 +91,8 @@ export class SafetensorsFile {
   async getLater(name: string): Promise<Tensor> {
     const draft = this.draft(name);
     if (!draft.isFilled) {
-      if (this.source instanceof FileSource) await this.source.fillLater(draft.tensor, draft.position);
+      if (this.source instanceof FileSource)
+        await this.source.fillLater(draft.tensor, draft.position, draft.byteLength);
       else this.source.fill(draft.tensor, draft.position, draft.byteLength, false);
     }
     return this.finish(draft);

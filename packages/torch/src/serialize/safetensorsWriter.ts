@@ -1,8 +1,9 @@
 import { isTensor } from '../dispatch.js';
-import { storageByteLength, storageBytes } from '../storage.js';
+import { StoragePart, storageByteLength } from '../storage.js';
 import type { Tensor } from '../tensor.js';
 import { writeFileAtomic, writeFileAtomicSync } from './atomicWrite.js';
 import { SerializeError } from './errors.js';
+import { bytesOf, type FileParts } from './fileParts.js';
 import { safetensorsTypes } from './safetensorsHeader.js';
 
 /** Tensors by name: a state dict, or a plain object. */
@@ -25,8 +26,6 @@ interface Written {
   byteLength: number;
 }
 
-const chunkSize = 4 << 20;
-
 /**
  * Saves named tensors as a safetensors file, byte for byte as Python's `safetensors.torch.save_file` would. The path
  * holds the old file until the new one is complete and on the disk. Do not change the tensors before the promise settles.
@@ -38,12 +37,12 @@ export async function saveSafetensors(
   path: string,
   options: SaveSafetensorsOptions = {},
 ): Promise<void> {
-  await writeFileAtomic(path, serializeSafetensors(tensors, options));
+  await writeFileAtomic(path, safetensorsParts(tensors, options));
 }
 
 /** {@link saveSafetensors}, returning when the file is on the disk. */
 export function saveSafetensorsSync(tensors: NamedTensors, path: string, options: SaveSafetensorsOptions = {}): void {
-  writeFileAtomicSync(path, serializeSafetensors(tensors, options));
+  writeFileAtomicSync(path, safetensorsParts(tensors, options));
 }
 
 /**
@@ -52,10 +51,12 @@ export function saveSafetensorsSync(tensors: NamedTensors, path: string, options
  *
  * @throws SerializeError `TENSORS_SHARED`, `VALUE_UNSUPPORTED`
  */
-export function serializeSafetensors(
+export const serializeSafetensors = (
   tensors: NamedTensors,
   options: SaveSafetensorsOptions = {},
-): Iterable<Uint8Array> {
+): Iterable<Uint8Array> => bytesOf(safetensorsParts(tensors, options));
+
+function safetensorsParts(tensors: NamedTensors, options: SaveSafetensorsOptions): FileParts {
   const { metadata = {}, sharedMemory = 'refuse' } = options;
   const all: [string, unknown][] = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
   const written = all.map(([name, value]) => writtenOf(name, value));
@@ -65,16 +66,14 @@ export function serializeSafetensors(
   return pieces(headerOf(written, metadata), written);
 }
 
-function* pieces(header: Uint8Array, written: Written[]): Generator<Uint8Array, void, void> {
+function* pieces(header: Uint8Array, written: Written[]): Generator<Uint8Array | StoragePart, void, number> {
   yield header;
   for (const { tensor, byteLength } of written) {
     if (byteLength === 0) continue;
     const detached = tensor.detach();
     // Rows first, without lazy flags, on the CPU; each of these is the tensor itself where it holds already.
     const plain = detached.resolveConj().resolveNeg().cpu().contiguous();
-    const start = plain.storageOffset() * plain.elementSize();
-    const bytes = storageBytes(plain).subarray(start, start + byteLength);
-    for (let at = 0; at < byteLength; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
+    yield new StoragePart(plain, plain.storageOffset() * plain.elementSize(), byteLength);
     plain.dispose();
     detached.dispose();
   }

@@ -2,17 +2,17 @@ import { elementSizes } from '../creation.js';
 import { Device } from '../device.js';
 import { type DType, isDType } from '../dtype.js';
 import { Parameter } from '../parameter.js';
-import { asView, storageByteLength, storageBytes } from '../storage.js';
+import { asView, StoragePart, storageByteLength } from '../storage.js';
 import { Tensor } from '../tensor.js';
 import { SerializeError } from './errors.js';
+import type { FileParts } from './fileParts.js';
 import { PersistentId, pickle } from './pickle.js';
 import { OrderedDict, PickledObject, Tuple } from './pythonValues.js';
 import { reduceSparse } from './sparseTensors.js';
 import { Storage, storageNames } from './torchGlobals.js';
-import { type ZipRecord, zipChunks } from './zipWriter.js';
+import { type ZipRecord, zipChunks, zipParts } from './zipWriter.js';
 
 const topFolder = 'archive';
-const chunkSize = 512 << 10;
 
 /**
  * The bytes of a file that Python's `torch.load` and our `load` read: nested plain data with tensors in it. A storage
@@ -26,6 +26,9 @@ const chunkSize = 512 << 10;
 export function serialize(value: unknown): Iterable<Uint8Array> {
   return zipChunks(torchRecords(value));
 }
+
+/** {@link serialize}, with the storages as parts for the caller to write. */
+export const serializeParts = (value: unknown): FileParts => zipParts(torchRecords(value));
 
 /** The records of such a file, each to be asked for its bytes once, in order. */
 export function torchRecords(value: unknown): ZipRecord[] {
@@ -68,8 +71,7 @@ class SavedStorages {
     // torch writes them in the order of their names.
     const sorted = [...this.byId.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
     for (const storage of sorted) {
-      const { key, byteLength } = storage;
-      yield { name: `${topFolder}/data/${key}`, size: byteLength, chunks: () => storageChunks(storage) };
+      yield storageRecord(storage);
     }
   }
 
@@ -141,13 +143,25 @@ class SavedStorages {
   }
 }
 
-function* storageChunks({ tensor, dtype, byteLength }: SavedStorage): Generator<Uint8Array> {
-  if (byteLength === 0) return;
-  // On another device the tensor may be a part; all of its storage is copied over, once, and dropped after writing.
-  const whole =
-    tensor.device.type === 'cpu' ? tensor : asView(tensor, dtype, [byteLength / elementSizes[dtype]], [1]).cpu();
-  const bytes = storageBytes(whole);
-  for (let start = 0; start < byteLength; start += chunkSize) yield bytes.subarray(start, start + chunkSize);
-  whole.dispose();
-  tensor.dispose();
+function storageRecord({ key, tensor, dtype, byteLength }: SavedStorage): ZipRecord {
+  let whole = tensor;
+  const part = (): StoragePart => {
+    // On another device the tensor may be a part; all of its storage is copied over, once, and dropped after writing.
+    if (tensor.device.type !== 'cpu') whole = asView(tensor, dtype, [byteLength / elementSizes[dtype]], [1]).cpu();
+    return new StoragePart(whole, 0, byteLength);
+  };
+  const release = (): void => {
+    whole.dispose();
+    tensor.dispose();
+  };
+  return {
+    name: `${topFolder}/data/${key}`,
+    size: byteLength,
+    part,
+    release,
+    *chunks() {
+      if (byteLength > 0) yield part().bytes();
+      release();
+    },
+  };
 }

@@ -159,11 +159,11 @@ export class StorageReader {
         if (owner === null) continue;
         const { position } = entry.place as StoragePlace;
         if (entry.byteLength < smallStorage) {
-          this.complete(entry, owner, source.fill(owner, position));
+          this.complete(entry, owner, source.fill(owner, position, entry.byteLength));
           continue;
         }
         const reading: Promise<void> = source
-          .fillLater(owner, position)
+          .fillLater(owner, position, entry.byteLength)
           .then((crc) => this.complete(entry, owner, crc))
           .finally(() => running.delete(reading));
         running.add(reading);

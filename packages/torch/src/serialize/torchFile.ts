@@ -4,7 +4,7 @@ import { SerializeError } from './errors.js';
 import { isLegacyFile, planLegacyFile } from './legacyFile.js';
 import { MappedFile } from './mappedFile.js';
 import { looksLikeSafetensors } from './safetensorsHeader.js';
-import { serialize } from './serializeTensors.js';
+import { serializeParts } from './serializeTensors.js';
 import { type MapLocation, type StoragePlace, StorageReader } from './storageReader.js';
 import { loadGlobals } from './torchGlobals.js';
 import { unpickle } from './unpickle.js';
@@ -45,12 +45,12 @@ export interface LoadPlan {
  * @throws SerializeError `VALUE_UNSUPPORTED`, `VALUE_CYCLE`, `DISK_FULL`, `WRITE_FAILED`
  */
 export async function save(value: unknown, path: string): Promise<void> {
-  await writeFileAtomic(path, serialize(value));
+  await writeFileAtomic(path, serializeParts(value));
 }
 
 /** {@link save}, returning when the file is on the disk. */
 export function saveSync(value: unknown, path: string): void {
-  writeFileAtomicSync(path, serialize(value));
+  writeFileAtomicSync(path, serializeParts(value));
 }
 
 /**

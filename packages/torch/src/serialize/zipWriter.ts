@@ -1,4 +1,6 @@
 import { crc32 } from '../checksum.js';
+import type { StoragePart } from '../storage.js';
+import { bytesOf } from './fileParts.js';
 
 /** One file inside an archive. */
 export interface ZipRecord {
@@ -7,6 +9,10 @@ export interface ZipRecord {
   size: number;
   /** The bytes, in pieces; asked for once. */
   chunks(): Iterable<Uint8Array>;
+  /** The bytes as they lie in memory, for records that are a storage; asked for once, and not together with `chunks`. */
+  part?(): StoragePart;
+  /** Called when the part is written. */
+  release?(): void;
 }
 
 const alignment = 64;
@@ -29,7 +35,11 @@ interface Written {
  * A yielded piece may be a view of the record's own memory, and its checksum is taken just before it is yielded, so use
  * or copy it before letting anything else run.
  */
-export function* zipChunks(records: Iterable<ZipRecord>): Generator<Uint8Array, void, void> {
+export const zipChunks = (records: Iterable<ZipRecord>): Generator<Uint8Array, void, void> =>
+  bytesOf(zipParts(records));
+
+/** {@link zipChunks}, with storages as parts for the caller to write. */
+export function* zipParts(records: Iterable<ZipRecord>): Generator<Uint8Array | StoragePart, void, number> {
   const directory: Written[] = [];
   let position = 0;
   for (const record of records) {
@@ -37,13 +47,7 @@ export function* zipChunks(records: Iterable<ZipRecord>): Generator<Uint8Array, 
     const offset = position;
     const header = localHeader(name, record.size, position);
     yield header;
-    let crc = 0;
-    let size = 0;
-    for (const chunk of record.chunks()) {
-      crc = crc32(chunk, crc);
-      size += chunk.length;
-      yield chunk;
-    }
+    const { crc, size } = yield* contentsOf(record);
     if (size !== record.size) throw new RangeError(`the record ${record.name} has ${size} bytes, not ${record.size}`);
     const descriptor = dataDescriptor(crc, size);
     yield descriptor;
@@ -57,6 +61,23 @@ export function* zipChunks(records: Iterable<ZipRecord>): Generator<Uint8Array, 
     yield header;
   }
   yield archiveEnd(directory.length, start, position - start);
+}
+
+function* contentsOf(record: ZipRecord): Generator<Uint8Array | StoragePart, { crc: number; size: number }, number> {
+  if (record.part !== undefined && record.size > 0) {
+    const part = record.part();
+    const crc = yield part;
+    record.release?.();
+    return { crc, size: part.length };
+  }
+  let crc = 0;
+  let size = 0;
+  for (const chunk of record.chunks()) {
+    crc = crc32(chunk, crc);
+    size += chunk.length;
+    yield chunk;
+  }
+  return { crc, size };
 }
 
 /** An empty record has no descriptor. */
