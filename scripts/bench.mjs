@@ -18,6 +18,7 @@ const benches = [
   'optim',
   'serialize',
   'metrics',
+  'dataloader',
   'startup',
   'memory',
   'overhead',

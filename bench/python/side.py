@@ -1,6 +1,6 @@
 """The Python sides of the benches: the same weights, batches and steps, in plain PyTorch or in Lightning.
 
-usage: side.py {raw,lightning,fit,optim,serialize,metrics}, with BENCH_MANIFEST, BENCH_WARM_UP, BENCH_STEPS and BENCH_THREADS in the environment.
+usage: side.py {raw,lightning,fit,optim,serialize,metrics,dataloader}, with BENCH_MANIFEST, BENCH_WARM_UP, BENCH_STEPS and BENCH_THREADS in the environment.
 Prints one JSON line: seconds a step, losses of the first ten steps and of the last, peak resident memory.
 """
 import json
@@ -386,7 +386,48 @@ def run_metrics():
     )
 
 
+def run_dataloader():
+    """BENCH_STEPS epochs over the images of BENCH_FOLDER with BENCH_WORKERS workers, after one that is not counted."""
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    workers = int(os.environ["BENCH_WORKERS"])
+    transform = transforms.Compose([
+        transforms.RandomResizedCrop(224),
+        transforms.RandomHorizontalFlip(),
+        transforms.ToTensor(),
+        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ])
+    dataset = datasets.ImageFolder(os.environ["BENCH_FOLDER"], transform)
+    loader = DataLoader(dataset, batch_size=32, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+    torch.manual_seed(0)
+    means = []
+    created = time.perf_counter()
+    first_batch = 0.0
+    for epoch in range(STEPS + 1):
+        if epoch == 1:
+            started, images = time.perf_counter(), 0
+        for x, _ in loader:
+            if first_batch == 0.0:
+                first_batch = time.perf_counter() - created
+            if workers == 0 and len(means) < 4:
+                means.append(x.double().mean().item())
+            if epoch > 0:
+                images += x.shape[0]
+    seconds = time.perf_counter() - started
+    print(
+        json.dumps(
+            {
+                "seconds": seconds / images,
+                "losses": means,
+                "peakRssMb": resident_mb()["VmHWM"],
+                "extra": {"firstBatchMs": 1000 * first_batch, "imagesPerSecond": images / seconds},
+            }
+        )
+    )
+
+
 if __name__ == "__main__":
     torch.set_num_threads(THREADS)
-    runs = {"raw": run_raw, "lightning": run_lightning, "fit": run_fit, "optim": run_optim, "serialize": run_serialize, "metrics": run_metrics}
+    runs = {"raw": run_raw, "lightning": run_lightning, "fit": run_fit, "optim": run_optim, "serialize": run_serialize, "metrics": run_metrics, "dataloader": run_dataloader}
     runs[sys.argv[1]]()

@@ -26,7 +26,8 @@ export function packagesToInstall({ has, installed, libtorch, downloadLibtorch =
   if ((libtorch === undefined && !downloadLibtorch) || libtorch?.source === 'system') {
     optional.push(...['libopenblas0-pthread', 'libgloo-dev'].filter((name) => !installed(name)));
   }
-  if (!installed('dataset-fashion-mnist')) optional.push('dataset-fashion-mnist');
+  // Without it JPEG files are decoded by the image library, at half the speed.
+  optional.push(...['libjpeg-dev', 'dataset-fashion-mnist'].filter((name) => !installed(name)));
   return { required, optional };
 }
 

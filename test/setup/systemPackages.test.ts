@@ -15,7 +15,7 @@ const debianLibtorch = {
 };
 
 const everything = ['g++', 'clang++', 'c++', 'cmake', 'ninja', 'ccache', 'make', 'sudo', 'apt-get'];
-const allPackages = ['libopenblas0-pthread', 'libgloo-dev', 'dataset-fashion-mnist'];
+const allPackages = ['libopenblas0-pthread', 'libgloo-dev', 'libjpeg-dev', 'dataset-fashion-mnist'];
 
 interface Call {
   command: string;
@@ -70,7 +70,7 @@ describe('packagesToInstall', () => {
   it('wants everything on a bare machine', () => {
     expect(ask([], [])).toEqual({
       required: ['g++', 'cmake', 'ninja-build', 'libtorch-dev'],
-      optional: ['ccache', 'libopenblas0-pthread', 'libgloo-dev', 'dataset-fashion-mnist'],
+      optional: ['ccache', 'libopenblas0-pthread', 'libgloo-dev', 'libjpeg-dev', 'dataset-fashion-mnist'],
     });
   });
 
@@ -80,8 +80,11 @@ describe('packagesToInstall', () => {
 
   it('leaves libtorch alone when another one is in use or will be downloaded', () => {
     const python = { ...debianLibtorch, source: 'python' as const };
-    expect(ask(everything, ['dataset-fashion-mnist'], { libtorch: python })).toEqual({ required: [], optional: [] });
-    expect(ask(everything, ['dataset-fashion-mnist'], { downloadLibtorch: true })).toEqual({
+    expect(ask(everything, ['libjpeg-dev', 'dataset-fashion-mnist'], { libtorch: python })).toEqual({
+      required: [],
+      optional: [],
+    });
+    expect(ask(everything, ['libjpeg-dev', 'dataset-fashion-mnist'], { downloadLibtorch: true })).toEqual({
       required: [],
       optional: [],
     });
@@ -114,6 +117,7 @@ describe('provideSystemPackages', () => {
       'ccache',
       'libopenblas0-pthread',
       'libgloo-dev',
+      'libjpeg-dev',
       'dataset-fashion-mnist',
     ]);
     expect(calls.every(({ command }) => command === 'apt-get')).toBe(true);
@@ -121,7 +125,7 @@ describe('provideSystemPackages', () => {
 
   it('goes on without an optional package that apt does not have', async () => {
     const { machine: ubuntu } = machine({
-      packages: ['libopenblas0-pthread', 'libgloo-dev'],
+      packages: ['libopenblas0-pthread', 'libgloo-dev', 'libjpeg-dev'],
       failing: { 'dataset-fashion-mnist': 'E: Unable to locate package dataset-fashion-mnist' },
     });
     expect(await provideSystemPackages({ libtorch: debianLibtorch, machine: ubuntu })).toEqual({ installed: [] });

@@ -28,6 +28,8 @@ static napi_value init(napi_env env, napi_value exports) {
   initOptimMoments(env, exports);
   initOptimPlain(env, exports);
   initOptimMatrix(env, exports);
+  initJpeg(env, exports);
+  initPixels(env, exports);
   initScriptModule(env, exports);
   initScriptFile(env, exports);
   initTrace(env, exports);

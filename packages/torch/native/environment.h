@@ -53,6 +53,9 @@ void initOptimAdaptive(napi_env env, napi_value exports);
 void initOptimMoments(napi_env env, napi_value exports);
 void initOptimPlain(napi_env env, napi_value exports);
 void initOptimMatrix(napi_env env, napi_value exports);
+// image/
+void initJpeg(napi_env env, napi_value exports);
+void initPixels(napi_env env, napi_value exports);
 // jit/ and profiler/
 void initScriptModule(napi_env env, napi_value exports);
 void initScriptFile(napi_env env, napi_value exports);

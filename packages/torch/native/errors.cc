@@ -96,4 +96,11 @@ Described describeCurrentException() {
   }
 }
 
+napi_value currentErrorValue(napi_env env) {
+  const Described error = describeCurrentException();
+  napi_value pending = nullptr;
+  if (error.pending && napi_get_and_clear_last_exception(env, &pending) == napi_ok) return pending;
+  return errorValue(env, error.code.c_str(), error.message, error.context);
+}
+
 }  // namespace lt

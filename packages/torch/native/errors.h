@@ -36,6 +36,8 @@ struct Described {
   std::string context = {};
 };
 Described describeCurrentException();
+/// The JS error of the exception in flight, to reject a promise with; a pending JS exception is taken out for it.
+napi_value currentErrorValue(napi_env env);
 
 /// What the running entry point wants named in its errors ("matmul(float32[2, 3], float32[4, 5])").
 std::string takeErrorContext();

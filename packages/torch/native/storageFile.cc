@@ -12,6 +12,7 @@
 
 #include "checksum.h"
 #include "environment.h"
+#include "poolWork.h"
 #include "values.h"
 
 namespace lt {
@@ -34,20 +35,12 @@ struct Transfer {
   off_t position = 0;
   bool isWrite = false;
   uint32_t crc = 0;
-  std::string error;
-  napi_deferred deferred = nullptr;
-  napi_async_work work = nullptr;
 
-  /// `error` says why when it could not be done.
-  void run() noexcept {
-    try {
-      if (isWrite)
-        write();
-      else
-        read();
-    } catch (const std::exception& failure) {
-      error = failure.what();
-    }
+  void run() {
+    if (isWrite)
+      write();
+    else
+      read();
   }
 
   uint8_t* data() const { return static_cast<uint8_t*>(const_cast<void*>(static_cast<const void*>(storage.data()))) + start; }
@@ -56,10 +49,7 @@ struct Transfer {
     for (size_t done = 0; done < length;) {
       const ssize_t count = pread(descriptor, data() + done, std::min(kPiece, length - done), position + static_cast<off_t>(done));
       if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) {
-        error = count < 0 ? reasonOf(errno) : "it became shorter while it was read";
-        return;
-      }
+      if (count <= 0) throw CodedError("ENGINE", count < 0 ? reasonOf(errno) : "it became shorter while it was read");
       crc = crc32Of(crc, data() + done, static_cast<size_t>(count));
       done += static_cast<size_t>(count);
     }
@@ -75,10 +65,7 @@ struct Transfer {
       for (size_t written = 0; written < piece.size();) {
         const ssize_t count = pwrite(descriptor, piece.data() + written, piece.size() - written, position + static_cast<off_t>(done + written));
         if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) {
-          error = reasonOf(count < 0 ? errno : ENOSPC);
-          return;
-        }
+        if (count <= 0) throw CodedError("ENGINE", reasonOf(count < 0 ? errno : ENOSPC));
         written += static_cast<size_t>(count);
       }
     }
@@ -107,34 +94,15 @@ std::unique_ptr<Transfer> transferOf(napi_env env, napi_callback_info info, bool
 
 napi_value now(napi_env env, std::unique_ptr<Transfer> transfer) {
   transfer->run();
-  if (!transfer->error.empty()) throw CodedError("ENGINE", transfer->error);
   return fromInt64(env, transfer->crc);
 }
 
-void complete(napi_env env, napi_status status, void* data) {
-  std::unique_ptr<Transfer> transfer(static_cast<Transfer*>(data));
-  napi_delete_async_work(env, transfer->work);
-  napi_value value = nullptr;
-  if (status == napi_ok && transfer->error.empty()) {
-    napi_create_uint32(env, transfer->crc, &value);
-    napi_resolve_deferred(env, transfer->deferred, value);
-    return;
-  }
-  const std::string reason = transfer->error.empty() ? "it was cancelled" : transfer->error;
-  napi_value message = nullptr;
-  napi_create_string_utf8(env, reason.c_str(), reason.size(), &message);
-  napi_create_error(env, nullptr, message, &value);
-  napi_reject_deferred(env, transfer->deferred, value);
-}
-
 napi_value later(napi_env env, std::unique_ptr<Transfer> transfer) {
-  napi_value promise = nullptr;
-  napi_value name = fromString(env, "transfer");
-  check(env, napi_create_promise(env, &transfer->deferred, &promise));
-  check(env, napi_create_async_work(env, nullptr, name, [](napi_env, void* data) { static_cast<Transfer*>(data)->run(); }, complete, transfer.get(), &transfer->work));
-  check(env, napi_queue_async_work(env, transfer->work));
-  transfer.release();  // `complete` takes it back
-  return promise;
+  std::shared_ptr<Transfer> shared = std::move(transfer);
+  return poolPromise(env, "transfer", nullptr, [shared]() -> PoolValue {
+    shared->run();
+    return [crc = shared->crc](napi_env env) { return fromInt64(env, crc); };
+  });
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ export const torchErrorCodes = {
   ENGINE: 'the engine refused, for a reason its message gives',
   GRADIENT_CHECK: 'a gradient is not what differences of the function say',
   GRAD_SCALER: 'a gradient scaler was used out of order, or given something it cannot use',
+  IMAGE_TOO_LARGE: 'an image has more pixels than are allowed',
+  IMAGE_UNREADABLE: 'the bytes of an image are cut or damaged',
   INDEX_OUT_OF_RANGE: 'an index or dimension is outside the tensor',
   INT64_UNSAFE: 'a 64-bit integer does not fit a JavaScript number exactly',
   MODULE_STATE: 'a module and a state dict do not fit, or a module is built wrongly',

@@ -103,6 +103,12 @@ export interface Native {
   readPartLater(owner: Handle, start: number, length: number, descriptor: number, position: number): Promise<number>;
   writePart(owner: Handle, start: number, length: number, descriptor: number, position: number): number;
   writePartLater(owner: Handle, start: number, length: number, descriptor: number, position: number): Promise<number>;
+  // image/
+  decodeJpeg?(bytes: Uint8Array, maxPixels: number): Promise<Handle | null>;
+  readJpeg?(path: string, maxPixels: number): Promise<Handle | null>;
+  resamplePixels(image: Handle, height: number, width: number, isBicubic: boolean): Handle;
+  mirrorPixels(image: Handle): Handle;
+  mapPixels(image: Handle, tables: Handle): Handle;
   // autograd.cc
   backward(
     tensors: unknown[],

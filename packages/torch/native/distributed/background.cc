@@ -71,10 +71,7 @@ napi_value valueOrError(napi_env env, Settlement& settlement, bool* failed) {
     std::rethrow_exception(settlement.error);
   } catch (...) {
     *failed = true;
-    Described error = describeCurrentException();
-    napi_value pending = nullptr;
-    if (error.pending && napi_get_and_clear_last_exception(env, &pending) == napi_ok) return pending;
-    return errorValue(env, error.code.c_str(), error.message, error.context);
+    return currentErrorValue(env);
   }
 }
 

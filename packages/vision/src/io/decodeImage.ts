@@ -1,4 +1,5 @@
-import { cat, fromTypedArray, type Tensor } from '@lightning-ts/torch';
+import { cat, fromTypedArray, full, type Tensor, TorchError } from '@lightning-ts/torch';
+import { decodeJpeg as decodeJpegPixels } from '@lightning-ts/torch/image';
 import { VisionError } from '../errors.js';
 import { type ImageFormat, sniffFormat } from './imageFormat.js';
 import { loadSharp } from './loadSharp.js';
@@ -32,36 +33,68 @@ const defaultMaxPixels = 178_956_970;
  * @throws VisionError `IMAGE_UNREADABLE` for what is cut, damaged or no image, `IMAGE_TOO_LARGE` past `maxPixels`.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Tensor> {
-  const { mode = 'unchanged', maxPixels = defaultMaxPixels, name = 'the image', format } = options;
+  const { name = 'the image', format } = options;
+  checkDecodeOptions(options);
+  const found = sniffFormat(bytes);
+  if (found === null || (format !== undefined && found !== format)) throw notAnImage(name, bytes, found, format);
+  const quick = found === 'jpeg' ? await decodeQuickly(bytes, options) : null;
+  return quick ?? (await inModeOf(options, () => sharpPixels(bytes, options)))!;
+}
+
+export function checkDecodeOptions({ mode = 'unchanged', maxPixels = defaultMaxPixels }: DecodeOptions): void {
   if (!imageReadModes.includes(mode)) {
     throw new VisionError('OPTION_INVALID', `mode takes ${imageReadModes.join(', ')}, and got '${mode}'`);
   }
   if (!Number.isInteger(maxPixels) || maxPixels < 1) {
     throw new VisionError('OPTION_INVALID', `maxPixels takes a whole number above 0, and got ${maxPixels}`);
   }
-  const found = sniffFormat(bytes);
-  if (found === null || (format !== undefined && found !== format)) throw notAnImage(name, bytes, found, format);
-  const sharp = await loadSharp();
-  let pixels: { data: Buffer; info: { width: number; height: number; channels: number } };
-  let channels: number;
+}
+
+/** A JPEG file, from its path or bytes, decoded by the engine; null where that cannot be, and the image library must. */
+export async function decodeQuickly(source: string | Uint8Array, options: DecodeOptions): Promise<Tensor | null> {
+  if (options.applyExifOrientation) return null;
+  return inModeOf(options, () => decodeJpegPixels(source, options.maxPixels ?? defaultMaxPixels));
+}
+
+async function inModeOf(options: DecodeOptions, decode: () => Promise<Tensor | null>): Promise<Tensor | null> {
   try {
-    // Warnings of the decoder are harmless oddities of a file; a cut or damaged one must not pass as grey pixels.
-    let image = sharp(bytes, { failOn: 'truncated', limitInputPixels: maxPixels, ignoreIcc: true });
-    channels = wantedChannels[mode] ?? (await image.metadata()).channels;
-    if (options.applyExifOrientation) image = image.autoOrient();
-    // Grey comes as three equal channels.
-    image = channels % 2 === 0 ? image.ensureAlpha() : image.removeAlpha();
-    pixels = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const pixels = await decode();
+    return pixels === null ? null : inMode(pixels.movedim(-1, 0), options.mode ?? 'unchanged');
   } catch (cause) {
-    throw decodeError(name, cause, maxPixels);
+    throw decodeError(options.name ?? 'the image', cause, options.maxPixels ?? defaultMaxPixels);
   }
-  const { data, info } = pixels;
+}
+
+/** [height, width, channels of the file], decoded by the image library. */
+async function sharpPixels(bytes: Uint8Array, options: DecodeOptions): Promise<Tensor> {
+  const sharp = await loadSharp();
+  // Warnings of the decoder are harmless oddities of a file; a cut or damaged one must not pass as grey pixels.
+  const limitInputPixels = options.maxPixels ?? defaultMaxPixels;
+  let image = sharp(bytes, { failOn: 'truncated', limitInputPixels, ignoreIcc: true });
+  if (options.applyExifOrientation) image = image.autoOrient();
+  const { channels, hasAlpha } = await image.metadata();
+  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const packed = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  // [height, width, channels] in memory, as a view; crops and conversions read it without a copy in between.
-  const tensor = fromTypedArray(packed, [info.height, info.width, info.channels]).movedim(-1, 0);
-  if (channels >= 3) return tensor;
-  const gray = luma(tensor);
-  return channels === 1 ? gray : cat([gray, tensor.narrow(0, 3, 1)]);
+  const pixels = fromTypedArray(packed, [info.height, info.width, info.channels]);
+  // Grey comes as three equal channels.
+  const isGray = channels <= 2 && info.channels >= 3;
+  if (!isGray) return pixels;
+  const gray = pixels.narrow(-1, 0, 1);
+  return hasAlpha ? cat([gray, pixels.narrow(-1, 3, 1)], -1) : gray;
+}
+
+/** The channels that are wanted, of an image [channels, height, width]; a view where that is possible. */
+function inMode(image: Tensor, mode: ImageReadMode): Tensor {
+  const had = image.size(0);
+  const wanted = wantedChannels[mode] ?? had;
+  if (wanted === had) return image;
+  const [, height, width] = image.shape as [number, number, number];
+  const isGray = had <= 2;
+  const colors = image.narrow(0, 0, isGray ? 1 : 3);
+  const shown = wanted <= 2 ? (isGray ? colors : luma(colors)) : isGray ? cat([colors, colors, colors]) : colors;
+  if (wanted % 2 === 1) return shown;
+  const hasAlpha = had % 2 === 0;
+  return cat([shown, hasAlpha ? image.narrow(0, had - 1, 1) : full([1, height, width], 255, { dtype: 'uint8' })]);
 }
 
 /** Decodes JPEG only. See {@link decodeImage}. */
@@ -89,7 +122,7 @@ function notAnImage(name: string, bytes: Uint8Array, found: ImageFormat | null, 
 
 function decodeError(name: string, cause: unknown, maxPixels: number): VisionError {
   const reason = (cause as Error).message.split('\n')[0];
-  if (/pixel limit/i.test(reason ?? '')) {
+  if ((cause instanceof TorchError && cause.code === 'IMAGE_TOO_LARGE') || /pixel limit/i.test(reason ?? '')) {
     return new VisionError(
       'IMAGE_TOO_LARGE',
       `${name} has more than ${maxPixels} pixels. Make it smaller, or raise maxPixels if you trust where it comes from.`,

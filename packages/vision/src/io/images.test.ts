@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as torch from '@lightning-ts/torch';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import {
   decodeImage,
@@ -53,6 +54,22 @@ describe('images are read with the pixels of PIL', () => {
     const alpha = (await readImage(pathOf('alpha.png'))).at(3, 0);
     expect(alpha.tolist()).toEqual(Array.from({ length: 26 }, (_, x) => x * 10));
     expect((await readImage(pathOf('grey.png'), 'rgbAlpha')).at(3).unique().tolist()).toEqual([255]);
+  });
+
+  it('from JPEGs of four inks as colours, and with the errors of files that are named JPEG and are none', async () => {
+    const pixels = { raw: { width: 26, height: 19, channels: 3 as const } };
+    const inks = await sharp(Buffer.alloc(19 * 26 * 3, 200), pixels)
+      .toColourspace('cmyk')
+      .jpeg()
+      .toBuffer();
+    const path = join(scratch(), 'inks.jpg');
+    writeFileSync(path, inks);
+    expect((await readImage(path)).shape).toEqual([3, 19, 26]);
+    expect((await readImage(path, 'gray')).shape).toEqual([1, 19, 26]);
+    const misnamed = join(scratch(), 'really.jpg');
+    writeFileSync(misnamed, bytesOf('colour.png'));
+    expect((await readImage(misnamed)).equal(await readImage(pathOf('colour.png')))).toBe(true);
+    await expect(readImage(misnamed, { format: 'jpeg' })).rejects.toThrow(/really\.jpg is png, and jpeg was asked for/);
   });
 
   it('turned by their EXIF orientation only when that is asked for', async () => {

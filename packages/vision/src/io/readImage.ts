@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type { Tensor } from '@lightning-ts/torch';
 import { VisionError } from '../errors.js';
-import { type DecodeOptions, decodeImage, type ImageReadMode } from './decodeImage.js';
+import {
+  checkDecodeOptions,
+  type DecodeOptions,
+  decodeImage,
+  decodeQuickly,
+  type ImageReadMode,
+} from './decodeImage.js';
 
 /**
  * Reads a JPEG, PNG, WebP or GIF (first frame) as uint8 [channels, height, width].
@@ -17,9 +24,16 @@ export async function readImage(
   const settings = typeof options === 'string' ? { mode: options } : options;
   if (source instanceof Uint8Array) return decodeImage(source, settings);
   const name = settings.name ?? String(source);
+  const path = typeof source === 'string' ? source : fileURLToPath(source);
+  // Node needs several turns of its pool to read a file; the engine reads and decodes in one.
+  if (/\.jpe?g$/i.test(path) && (settings.format ?? 'jpeg') === 'jpeg') {
+    checkDecodeOptions(settings);
+    const image = await decodeQuickly(path, { ...settings, name });
+    if (image !== null) return image;
+  }
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(source);
+    bytes = await readFile(path);
   } catch (cause) {
     throw new VisionError('IMAGE_UNREADABLE', `${name} could not be read (${(cause as Error).message})`, { cause });
   }

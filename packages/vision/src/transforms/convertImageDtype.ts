@@ -30,6 +30,10 @@ export class ConvertImageDtype extends ImageTransform {
     }
   }
 
+  get pointwise(): boolean {
+    return true;
+  }
+
   override forward(image: Tensor): Tensor {
     const { dtype } = this;
     const from = image.dtype;

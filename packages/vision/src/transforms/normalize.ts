@@ -23,6 +23,10 @@ export class Normalize extends ImageTransform {
     }
   }
 
+  get pointwise(): boolean {
+    return true;
+  }
+
   override forward(image: Tensor): Tensor {
     if (!image.isFloatingPoint() || image.dim() < 3) {
       throw new VisionError(

@@ -1,6 +1,7 @@
-import { empty, getDefaultDType, type Tensor } from '@lightning-ts/torch';
+import { arange, empty, getDefaultDType, type Tensor } from '@lightning-ts/torch';
+import { isPixels, mapPixels } from '@lightning-ts/torch/image';
 import { VisionError } from '../errors.js';
-import { ImageTransform } from './transform.js';
+import { ImageTransform, type Transform } from './transform.js';
 
 /** Where an image has its channels: `first` [channels, h, w] or `last` [h, w, channels]. */
 export type ChannelPlace = 'first' | 'last' | 'auto';
@@ -55,12 +56,39 @@ export class PILToTensor extends ImageTransform {
  * values, as in torchvision.
  */
 export class ToTensor extends PILToTensor {
+  /** By number of channels: what each byte becomes, [channels, 256]; null where that cannot be told by a table. */
+  private readonly tables = new Map<number, Tensor | null>();
+  private followers: readonly Transform[] = [];
+
+  /** This step and pointwise ones after it as a single one, with the same values: bytes go through all in one pass. */
+  followedBy(steps: readonly Transform[]): ToTensor {
+    const joined = new ToTensor(this.options);
+    joined.followers = [...this.followers, ...steps];
+    return joined;
+  }
+
   override forward(image: Tensor): Tensor {
-    return scale(super.forward(image));
+    const planes = super.forward(image);
+    const tables = this.tablesFor(planes);
+    if (tables !== null) return mapPixels(planes, tables);
+    return this.followers.reduce((result, step) => step.forward(result), scale(planes));
   }
 
   override forwardBatch(images: Tensor): Tensor {
-    return scale(super.forwardBatch(images));
+    return this.followers.reduce((result, step) => step.forwardBatch(result), scale(super.forwardBatch(images)));
+  }
+
+  private tablesFor(planes: Tensor): Tensor | null {
+    if (!isPixels(planes) || getDefaultDType() !== 'float32') return null;
+    const channels = planes.size(0);
+    let tables = this.tables.get(channels);
+    if (tables === undefined) {
+      const everyByte = arange(256, { dtype: 'uint8' }).expand([channels, 1, 256]);
+      const mapped = this.followers.reduce((result, step) => step.forward(result), scale(everyByte));
+      tables = mapped.dtype === 'float32' ? mapped.reshape([channels, 256]).contiguous() : null;
+      this.tables.set(channels, tables);
+    }
+    return tables;
   }
 }
 

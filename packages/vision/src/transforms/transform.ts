@@ -9,6 +9,11 @@ export interface Transform {
    * bit, in a few operations. Random transforms do not: each image draws for itself.
    */
   readonly batched: boolean;
+  /**
+   * Whether each value of the result depends only on the value at its place and on its channel, so that a table over all
+   * bytes tells what it does. Declare it as a getter in the class that has the `forward` it speaks of; default false.
+   */
+  readonly pointwise?: boolean;
   /** Many images, stacked along the first dimension. */
   forwardBatch(images: Tensor): Tensor;
 }
@@ -22,4 +27,12 @@ export abstract class ImageTransform implements Transform {
   forwardBatch(images: Tensor): Tensor {
     return stack(images.unbind(0).map((image) => this.forward(image)));
   }
+}
+
+/** Whether a step is pointwise, and its class does not change what the one did that said so. */
+export function isPointwise(step: Transform): boolean {
+  if (!step.pointwise) return false;
+  let owner: object = step;
+  while (!Object.hasOwn(owner, 'forward')) owner = Object.getPrototypeOf(owner) as object;
+  return Object.hasOwn(owner, 'pointwise');
 }

@@ -1,10 +1,11 @@
 import type { Tensor } from '@lightning-ts/torch';
+import { isPixels, mirrorPixels } from '@lightning-ts/torch/image';
 import { VisionError } from '../../errors.js';
 import { pad } from '../pad.js';
 import { checkImage, roundHalfEven, sizePair } from './image.js';
 
 /** Mirrors an image [..., h, w] left to right. */
-export const hflip = (image: Tensor): Tensor => image.flip([-1]);
+export const hflip = (image: Tensor): Tensor => (isPixels(image) ? mirrorPixels(image) : image.flip([-1]));
 /** Mirrors an image [..., h, w] upside down. */
 export const vflip = (image: Tensor): Tensor => image.flip([-2]);
 

@@ -1,4 +1,5 @@
 import { empty, type Tensor } from '@lightning-ts/torch';
+import { isPixels, resamplePixels } from '@lightning-ts/torch/image';
 import { interpolate } from '@lightning-ts/torch/nn/functional';
 import { VisionError } from '../../errors.js';
 import { crop } from './geometry.js';
@@ -66,7 +67,7 @@ export function resizedSize(
 }
 
 /**
- * Makes an image [..., h, w] larger or smaller.
+ * Makes an image [..., h, w] larger or smaller. Bytes come out as PIL's, to the bit, unless `antialias` is false.
  *
  * @param size the shorter side, or [height, width].
  */
@@ -78,6 +79,11 @@ export function resize(image: Tensor, size: number | readonly number[], options:
   const [h, w] = shape.slice(-2) as [number, number];
   const wanted = resizedSize(h, w, size, maxSize);
   if (wanted[0] === h && wanted[1] === w) return image;
+  const planes = image.dim() === 3 ? image : image.reshape([-1, h, w]);
+  if (antialias && isPixels(planes)) {
+    const resized = resamplePixels(planes, ...wanted, interpolation as 'bilinear' | 'bicubic');
+    return image.dim() === 3 ? resized : resized.view([...shape.slice(0, -2), ...wanted]);
+  }
   const exact = image.dtype === 'float32' || image.dtype === 'float64';
   const floats = exact ? image : contiguousFloats(image);
   // Without shrinking the smoothing filter is the plain one, whose operator takes a third of the time. (Bicubic filters
