@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { portableKernels } from './scripts/portableKernels.mjs';
 
 // The addon holds process-wide state (byte counters, the op table), so every test file gets a process of its own.
 export default defineConfig({
@@ -13,6 +14,7 @@ export default defineConfig({
       'scripts/**/*.test.ts',
     ],
     pool: 'forks',
+    env: portableKernels,
     maxWorkers: 2,
     testTimeout: 60_000,
   },

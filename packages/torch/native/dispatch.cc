@@ -261,9 +261,7 @@ static napi_value callOperator(napi_env env, napi_callback_info info) {
       const Parameter& parameter = chosen->parameters[p];
       int from = bestSource[p];
       if (from == kNone)
-        stack.push_back(parameter.hasDefault ? parameter.defaultValue
-                        : parameter.accepts == Accepts::kTensor ? c10::IValue(at::Tensor())
-                                                                : c10::IValue());
+        stack.push_back(parameter.hasDefault ? parameter.defaultValue : nothingFor(parameter));
       else if (from >= 0)
         stack.push_back(convert(env, parameter, passed.values[from], passed.kinds[from]));
       else

@@ -194,9 +194,12 @@ static int64_t memoryFormatFromName(const std::string& name) {
                                         "'channels_last_3d'");
 }
 
+c10::IValue nothingFor(const Parameter& parameter) {
+  return parameter.accepts == Accepts::kTensor && !parameter.optional ? c10::IValue(at::Tensor()) : c10::IValue();
+}
+
 c10::IValue convert(napi_env env, const Parameter& parameter, napi_value value, Kind kind) {
-  if (kind == Kind::kAbsent) return parameter.hasDefault ? parameter.defaultValue : c10::IValue();
-  if (kind == Kind::kNull) return parameter.accepts == Accepts::kTensor ? c10::IValue(at::Tensor()) : c10::IValue();
+  if (kind == Kind::kAbsent || kind == Kind::kNull) return kind == Kind::kAbsent && parameter.hasDefault ? parameter.defaultValue : nothingFor(parameter);
   switch (parameter.accepts) {
     case Accepts::kTensor:
       if (kind == Kind::kTensor) return toTensor(env, value);

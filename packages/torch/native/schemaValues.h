@@ -70,6 +70,8 @@ Parameter parameterOf(const std::string& name, const c10::TypePtr& type);
 Kind kindOf(napi_env env, napi_value value);
 /// How well a value of this kind fits, or -1. Higher is more exact; ties go to the overload with fewer parameters.
 int fit(const Parameter& parameter, Kind kind);
+/// What stands for no value: None, or an undefined tensor where the parameter is a tensor that is not optional.
+c10::IValue nothingFor(const Parameter& parameter);
 /// The boxed value of what fits the parameter.
 c10::IValue convert(napi_env env, const Parameter& parameter, napi_value value, Kind kind);
 /// Tensors become handles; lists and tuples arrays; dicts with names as keys, and named tuples, objects; other dicts Maps.
