@@ -58,6 +58,10 @@ export const errorCodes = {
     'The environment variables by which processes find each other are missing or contradict the options.',
   LAUNCH_IMPOSSIBLE: 'Other processes were to be started, but this one does not run a script that they could run.',
   RANK_FAILED: 'Another process of the job failed, and the job with it. The cause is its error.',
+  // cross-validation
+  FOLDS_INVALID: 'The samples cannot be split into folds as asked, or the folds do not fit the dataset.',
+  FOLD_FAILED: 'A fold of crossValidate failed, and the run with it. The cause is its error.',
+  STATISTICS_INPUT: 'A statistical test was given scores that it cannot compare.',
   // running
   RUN_ACTIVE: 'An entry point was called while the Trainer was already running.',
   RUN_INTERRUPTED: 'A signal ended the run.',

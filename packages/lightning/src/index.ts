@@ -1,7 +1,17 @@
+export { BackboneFinetuning, type BackboneFinetuningOptions } from './callbacks/backboneFinetuning.js';
+export { BaseFinetuning } from './callbacks/baseFinetuning.js';
+export {
+  BasePredictionWriter,
+  type PredictionWriterOptions,
+  type WriteInterval,
+} from './callbacks/basePredictionWriter.js';
 export { Callback } from './callbacks/callback.js';
 export type { ModelCheckpointOptions } from './callbacks/checkpointOptions.js';
+export { DeviceStatsMonitor, type DeviceStatsMonitorOptions } from './callbacks/deviceStatsMonitor.js';
 export type { Duration, DurationParts } from './callbacks/duration.js';
 export { EarlyStopping, type EarlyStoppingOptions, StoppingReason } from './callbacks/earlyStopping.js';
+export { EMAWeightAveraging, type EMAWeightAveragingOptions } from './callbacks/emaWeightAveraging.js';
+export type { Modules } from './callbacks/frozenModules.js';
 export {
   GradientAccumulationScheduler,
   type GradientAccumulationSchedulerOptions,
@@ -16,9 +26,47 @@ export { RichModelSummary, type RichModelSummaryOptions } from './callbacks/rich
 export { RichProgressBar, type RichProgressBarOptions } from './callbacks/richProgressBar.js';
 export { Timer, type TimerOptions } from './callbacks/timer.js';
 export { TQDMProgressBar, type TQDMProgressBarOptions } from './callbacks/tqdmProgressBar.js';
+export { type UpdateMoment, WeightAveraging, type WeightAveragingOptions } from './callbacks/weightAveraging.js';
 export { AsyncCheckpointIO } from './checkpoint/asyncCheckpointIo.js';
 export { type CheckpointIO, type DuplicateKind, TorchCheckpointIO } from './checkpoint/checkpointIo.js';
+export {
+  type CrossValidationOptions,
+  crossValidate,
+  type FoldLoaderOptions,
+} from './crossValidation/crossValidate.js';
+export {
+  type CompareOptions,
+  type Comparison,
+  CrossValidationResult,
+  type FoldResult,
+  type MetricSummary,
+} from './crossValidation/crossValidationResult.js';
+export type { Fold, SampleLabels, Samples } from './crossValidation/fold.js';
+export { GroupKFold, type GroupKFoldOptions } from './crossValidation/groupKFold.js';
+export { KFold } from './crossValidation/kFold.js';
+export {
+  type Alternative,
+  correctedPairedTTest,
+  type FoldSizes,
+  type PairedTestOptions,
+  pairedTTest,
+  type ScoreSummary,
+  summarizeScores,
+  type TTestResult,
+  type WilcoxonResult,
+  wilcoxonSignedRank,
+} from './crossValidation/pairedTests.js';
+export {
+  RepeatedKFold,
+  type RepeatedKFoldOptions,
+  RepeatedStratifiedKFold,
+} from './crossValidation/repeatedKFold.js';
+export type { KFoldOptions } from './crossValidation/splitterOptions.js';
+export { StratifiedGroupKFold } from './crossValidation/stratifiedGroupKFold.js';
+export { StratifiedKFold } from './crossValidation/stratifiedKFold.js';
+export { TimeSeriesSplit, type TimeSeriesSplitOptions } from './crossValidation/timeSeriesSplit.js';
 export { errorCodes, LightningError, type LightningErrorCode } from './errors.js';
+export type { ExampleInput } from './exampleInputs.js';
 export { gradNorm } from './gradNorm.js';
 export { type HookResult, type ModuleHooks, type Stage, type StepOutputs, stages } from './hooks/trainerHooks.js';
 export type { RankOutput } from './launchers/launchedRanks.js';
@@ -30,10 +78,11 @@ export type { EmbeddingOptions } from './loggers/tensorboard/embeddingFiles.js';
 export type { HparamDomains, HparamValue } from './loggers/tensorboard/hparamsSummary.js';
 export type { ImageFormat, ImagesFormat } from './loggers/tensorboard/images.js';
 export { SummaryWriter, type SummaryWriterOptions } from './loggers/tensorboard/summaryWriter.js';
-export type { LoggedName } from './logging/resultStore.js';
+export type { LoggedName } from './logging/logEntry.js';
 export { type BatchesOf, CombinedLoader, type CombinedState } from './loops/combinedLoader.js';
 export type { CombinedItem, CombinedMode } from './loops/combinedWalk.js';
 export { LightningOptimizer } from './loops/lightningOptimizer.js';
+export type { AccumulationDivisor } from './loops/run.js';
 export type { SchedulerConfig } from './loops/schedulers.js';
 export { type DatasetChoices, type Datasets, LightningDataModule } from './module/dataModule.js';
 export type { SaveHyperparametersOptions } from './module/hparams.js';
@@ -43,13 +92,13 @@ export {
   type GradientClipAlgorithm,
   LightningModule,
   type StepOutput,
-  type TorchscriptOptions,
 } from './module/lightningModule.js';
 export type { EvaluationLoaders, Loader, LoadersOf, TrainLoaders } from './module/loaderTypes.js';
 export type { LoadFromCheckpointOptions } from './module/loadFromCheckpoint.js';
-export type { LogDictOptions, LoggedValue, LogOptions, ReduceFx } from './module/log.js';
+export type { LogDictOptions, LoggedValue, LogOptions, ReduceFx, XAxis } from './module/log.js';
 export type { BackwardOptions, GatherOptions } from './module/moduleContext.js';
 export type { AnyScheduler, OptimizerOptions, OptimizersConfig, SchedulerOptions } from './module/optimizersConfig.js';
+export type { TorchscriptOptions } from './module/torchscript.js';
 export { MixedPrecision, type MixedPrecisionOptions } from './precision/mixedPrecision.js';
 export { Precision, type PrecisionName, type PrecisionOption } from './precision/precision.js';
 export { DoublePrecision, HalfPrecision } from './precision/truePrecision.js';
@@ -68,6 +117,7 @@ export { LSFEnvironment } from './strategies/environments/lsfEnvironment.js';
 export { MPIEnvironment } from './strategies/environments/mpiEnvironment.js';
 export { TorchElasticEnvironment } from './strategies/environments/torchElasticEnvironment.js';
 export { VariablesEnvironment } from './strategies/environments/variablesEnvironment.js';
+export { LayerSync, TorchSyncBatchNorm } from './strategies/layerSync.js';
 export { moveToDevice as moveDataToDevice } from './strategies/moveToDevice.js';
 export { SingleDeviceStrategy } from './strategies/singleDeviceStrategy.js';
 export { SLURMEnvironment, type SLURMEnvironmentOptions } from './strategies/slurmEnvironment.js';
