@@ -9,7 +9,9 @@ import { MemoryLogger } from '../testing/memoryLogger.js';
 import type { TrainerOptions } from '../trainer/options.js';
 import { Trainer } from '../trainer/trainer.js';
 import type { Callback } from './callback.js';
+import { DeviceStatsMonitor } from './deviceStatsMonitor.js';
 import { EarlyStopping } from './earlyStopping.js';
+import { EMAWeightAveraging } from './emaWeightAveraging.js';
 import { GradientAccumulationScheduler } from './gradientAccumulationScheduler.js';
 import { LambdaCallback } from './lambdaCallback.js';
 import { LearningRateMonitor } from './learningRateMonitor.js';
@@ -21,12 +23,15 @@ import { RichModelSummary } from './richModelSummary.js';
 import { RichProgressBar } from './richProgressBar.js';
 import { Timer } from './timer.js';
 import { TQDMProgressBar } from './tqdmProgressBar.js';
+import { WeightAveraging } from './weightAveraging.js';
 
 let folder: string;
 
 const stream = { write: () => true, columns: 80 };
 const makers: Readonly<Record<string, () => Callback>> = {
+  DeviceStatsMonitor: () => new DeviceStatsMonitor(),
   EarlyStopping: () => new EarlyStopping({ monitor: 'val_loss', patience: 5 }),
+  EMAWeightAveraging: () => new EMAWeightAveraging({ decay: 0.5, updateStartingAtEpoch: 1 }),
   'GradientAccumulationScheduler by epoch': () => new GradientAccumulationScheduler({ 1: 2 }),
   'GradientAccumulationScheduler by step': () => new GradientAccumulationScheduler({ 2: 2 }, { by: 'step' }),
   LambdaCallback: () => new LambdaCallback({ onTrainEpochEnd: () => {} }),
@@ -41,6 +46,7 @@ const makers: Readonly<Record<string, () => Callback>> = {
   RichModelSummary: () => new RichModelSummary({ stream, time: true }),
   RichProgressBar: () => new RichProgressBar({ stream }),
   TQDMProgressBar: () => new TQDMProgressBar({ stream }),
+  WeightAveraging: () => new WeightAveraging(),
   Timer: () => new Timer({ duration: { hours: 1 } }),
 };
 const each = Object.entries(makers);
@@ -140,8 +146,14 @@ describe('all of them together', () => {
     ['counted across epochs', { checkValEveryNEpoch: null, valCheckInterval: 3 }],
     ['by steps alone', { maxEpochs: -1, maxSteps: 5 }],
   ])('work with validation %s', async (_name, options) => {
-    // One progress bar, one summary: there is one screen.
-    const left = ['RichModelSummary', 'RichProgressBar', 'TQDMProgressBar', 'GradientAccumulationScheduler by epoch'];
+    // One progress bar, one summary, one average: there is one screen and one model.
+    const left = [
+      'RichModelSummary',
+      'RichProgressBar',
+      'TQDMProgressBar',
+      'GradientAccumulationScheduler by epoch',
+      'WeightAveraging',
+    ];
     const callbacks = each.filter(([name]) => !left.includes(name)).map(([, make]) => make());
     const trainer = trainerWith(callbacks, options);
     await trainer.fit(model(), data());
@@ -156,6 +168,9 @@ describe('all of them together', () => {
     const wrong = { nonsense: 1 } as never;
     for (const make of [
       () => new EarlyStopping({ monitor: 'x', ...(wrong as object) }),
+      () => new DeviceStatsMonitor(wrong),
+      () => new EMAWeightAveraging(wrong),
+      () => new WeightAveraging(wrong),
       () => new GradientAccumulationScheduler({ 0: 1 }, wrong),
       () => new LearningRateMonitor(wrong),
       () => new ModelCheckpoint(wrong),
