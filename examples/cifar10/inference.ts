@@ -1,4 +1,4 @@
-import { inferenceMode, stack, type Tensor } from '@lightning-ts/torch';
+import { type DeviceName, inferenceMode, stack, type Tensor } from '@lightning-ts/torch';
 import * as jit from '@lightning-ts/torch/jit';
 import { Compose, Normalize, ToTensor } from '@lightning-ts/vision/transforms';
 import { LightningCNN } from './model.js';
@@ -25,7 +25,7 @@ export class LightningInferenceEngine {
     model.eval();
   }
 
-  static async load(modelPath: string, device = 'cpu'): Promise<LightningInferenceEngine> {
+  static async load(modelPath: string, device: DeviceName = 'cpu'): Promise<LightningInferenceEngine> {
     const model = await LightningCNN.loadFromCheckpoint(modelPath);
     return new LightningInferenceEngine(model.to(device));
   }

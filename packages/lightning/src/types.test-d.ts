@@ -1,8 +1,8 @@
 import { Accuracy } from '@lightning-ts/metrics';
-import { randint, randn, type Tensor } from '@lightning-ts/torch';
+import { mean, randint, randn, type Tensor } from '@lightning-ts/torch';
 import { DataLoader, TensorDataset } from '@lightning-ts/torch/data';
 import { Adam } from '@lightning-ts/torch/optim';
-import { CombinedLoader, LightningModule, Trainer } from './index.js';
+import { CombinedLoader, LightningModule, type StepOutput, Trainer } from './index.js';
 
 interface Options {
   readonly learningRate: number;
@@ -51,3 +51,28 @@ void trainer.fit(new Pair(), { trainDataloaders: { a: loader, b: loader } });
 void trainer.validate(new Classifier({ learningRate: 1 }), new CombinedLoader([loader, loader], 'sequential'));
 const [nested] = [...new CombinedLoader({ a: vectors, b: loader })].map(([batch]) => batch.b[1].shape);
 void nested;
+
+// ---- x-axes, reductions, weights
+
+const logging = new Classifier({ learningRate: 1 });
+logging.log('a', 1, { xAxis: 'seconds', reduceFx: Math.max });
+logging.log('a', 1, { xAxis: { metric: 'tokens' }, reduceFx: mean });
+// @ts-expect-error a unit that is none; another value is { metric }
+logging.log('a', 1, { xAxis: 'tokens' });
+// @ts-expect-error a function of something else
+logging.log('a', 1, { reduceFx: (text: string) => text });
+class Weighted extends LightningModule<[Tensor, Tensor], Options> {
+  override exampleInputArray = { x: randn([2]) };
+  override trainingStep([x]: [Tensor, Tensor]) {
+    return { loss: x.mean(), weight: x.size(0), extra: 'anything' };
+  }
+}
+void trainer.fit(new Weighted(), loader);
+const step: StepOutput = { loss: randn([1]), weight: 3, extra: 'anything' };
+// @ts-expect-error a weight is a number
+const wrongStep: StepOutput = { loss: randn([1]), weight: 'many' };
+void [step, wrongStep];
+new Trainer({ accumulationDivisor: 'weight' });
+// @ts-expect-error no such divisor
+new Trainer({ accumulationDivisor: 'tokens' });
+void trainer.initModule(() => new Weighted(), { emptyInit: true }).hparams.learningRate;

@@ -47,14 +47,30 @@ describe('the programs of the guides run as they are printed', () => {
     ]);
   });
 
+  it('images', async () => {
+    const lines = (await run('vision.md')).split('\n');
+    expect(lines[0]).toBe('3,64,80 uint8');
+    expect(lines).toContain('cat,dog 8');
+    expect(lines.slice(-3)).toEqual(['1,2', '3,3 0,2', '3,68,166']);
+  });
+
   it('callbacks', async () => {
     const printed = await run('callbacks.md');
     expect(printed).toContain('OPTION_UNKNOWN');
+    expect(printed).toContain(' 9\n');
     expect(printed).toMatch(/epoch=\d-val_loss=\d+\.\d{3}\.ckpt/);
   });
 
+  it('cross-validation', async () => {
+    const printed = await run('cross-validation.md');
+    expect(printed).toContain('5 48 12\n4 3 20\n5 folds; 48 samples to train, 12 held out;');
+    expect(printed).toMatch(/val_acc: \+0\.\d{4} \(95 % interval .*corrected paired t-test\)\n0\.03125\n0\.125$/);
+  });
+
   it('logging', async () => {
-    expect(await run('logging.md')).toMatch(/\d train\/loss|\[object Object\]/);
+    const printed = await run('logging.md');
+    expect(printed).toMatch(/\d train\/loss|\[object Object\]/);
+    expect(printed).toContain('loss_by_tokens over {"metric":"tokens"}; val_loss over "epoch"');
     expect(readdirSync(join(scratch, 'logs')).sort()).toEqual(
       expect.arrayContaining([
         'cnn',

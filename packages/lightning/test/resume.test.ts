@@ -33,6 +33,7 @@ beforeAll(() => {
     'SCHEDULER_MONITOR',
     'CHECKPOINT_NAME_KEY',
     'RESUME_FROZEN',
+    'WEIGHT_GUESSED',
   );
   // One "Restored all states" for each of hundreds of runs.
   console.log = () => {};
@@ -60,6 +61,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record<Scenario>({
   optimizer: fc.constantFrom('sgd', 'adam', 'adamw', 'rmsprop'),
   scheduler: fc.constantFrom('none', 'epoch', 'cosineSteps', 'oneCycle', 'plateau', 'plateauSteps', 'everySecondStep'),
   accumulate: fc.integer({ min: 1, max: 3 }),
+  divisor: fc.constantFrom('window', 'weight'),
   clip: fc.constantFrom('none', 'norm', 'value'),
   validation: fc.constantFrom('none', 'epoch', 'everyTwoBatches', 'half', 'secondEpoch', 'acrossEpochs', 'twoLoaders'),
   earlyStopping: fc.boolean(),
@@ -121,6 +123,7 @@ const usual: Scenario = {
   optimizer: 'adamw',
   scheduler: 'cosineSteps',
   accumulate: 2,
+  divisor: 'window',
   clip: 'norm',
   validation: 'everyTwoBatches',
   earlyStopping: true,

@@ -50,6 +50,7 @@ export interface Scenario {
   readonly optimizer: 'sgd' | 'adam' | 'adamw' | 'rmsprop';
   readonly scheduler: 'none' | 'epoch' | 'cosineSteps' | 'oneCycle' | 'plateau' | 'plateauSteps' | 'everySecondStep';
   readonly accumulate: number;
+  readonly divisor: 'window' | 'weight';
   readonly clip: 'none' | 'norm' | 'value';
   readonly validation: 'none' | 'epoch' | 'everyTwoBatches' | 'half' | 'secondEpoch' | 'acrossEpochs' | 'twoLoaders';
   readonly earlyStopping: boolean;
@@ -372,7 +373,7 @@ function trainerOf(scenario: Scenario, logger: MemoryLogger, models: string, mor
     ...(maxSteps === null ? {} : { maxSteps }),
     ...(limitTrain === null ? {} : { limitTrainBatches: { batches: limitTrain } }),
     ...(limitVal === null ? {} : { limitValBatches: { batches: limitVal } }),
-    ...(isAutomatic ? { accumulateGradBatches: scenario.accumulate } : {}),
+    ...(isAutomatic ? { accumulateGradBatches: scenario.accumulate, accumulationDivisor: scenario.divisor } : {}),
     ...(isAutomatic && clip !== 'none' ? { gradientClipVal: 0.1, gradientClipAlgorithm: clip } : {}),
     ...(validation === 'everyTwoBatches' ? { valCheckInterval: { batches: 2 } } : {}),
     ...(validation === 'half' &&

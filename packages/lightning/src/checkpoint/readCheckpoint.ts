@@ -1,6 +1,12 @@
 import { existsSync } from 'node:fs';
 import { type Tensor, warn } from '@lightning-ts/torch';
-import { load, type MapLocation, SerializeError, type SerializeErrorCode } from '@lightning-ts/torch/serialize';
+import {
+  deserialize,
+  load,
+  type MapLocation,
+  SerializeError,
+  type SerializeErrorCode,
+} from '@lightning-ts/torch/serialize';
 import { describe, isPlainObject } from '../describe.js';
 import { LightningError } from '../errors.js';
 import type { CheckpointIO } from './checkpointIo.js';
@@ -12,18 +18,46 @@ export interface ReadCheckpoint extends Record<string, unknown> {
 }
 
 /**
- * Reads a checkpoint, ours or Python Lightning's, of any version: an older one is brought up to date in memory. Nothing in the
+ * Reads a checkpoint from a file or from memory, ours or Python Lightning's, of any version: an older one is brought up to date in memory. Nothing in the
  * file is run.
  *
  * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_DAMAGED for a file that is cut or changed, CHECKPOINT_INVALID for a
  *   file of something else
  */
-export async function readCheckpoint(path: string, mapLocation: MapLocation = 'cpu'): Promise<ReadCheckpoint> {
+export async function readCheckpoint(
+  source: string | Uint8Array,
+  mapLocation: MapLocation = 'cpu',
+): Promise<ReadCheckpoint> {
+  const path = nameOfSource(source);
+  if (typeof source !== 'string')
+    return upToDate(
+      await withAdvice(
+        path,
+        Promise.resolve().then(() => deserialize(source, { mapLocation })),
+      ),
+      path,
+    );
+  if (isUrl(path)) throw notLocal(path);
   if (!existsSync(path)) {
     throw new LightningError('CHECKPOINT_NOT_FOUND', `There is no checkpoint at '${path}'. Check the path.`);
   }
   return upToDate(await withAdvice(path, load(path, { mapLocation })), path);
 }
+
+/** What a checkpoint is called in messages. */
+export const nameOfSource = (source: string | Uint8Array): string =>
+  typeof source === 'string' ? source : 'the bytes that were given';
+
+/** Whether a path is an address elsewhere. */
+export const isUrl = (path: string): boolean => /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
+
+/** The error for a checkpoint that lies elsewhere. */
+export const notLocal = (path: string): LightningError =>
+  new LightningError(
+    'CHECKPOINT_NOT_FOUND',
+    `'${path}' is an address, but checkpoints are read from files. Download it first: loadFromCheckpoint takes bytes too. Or give the ` +
+      'Trainer a CheckpointIO in plugins that reads from there.',
+  );
 
 /** {@link readCheckpoint} from where a Trainer keeps its checkpoints, onto the CPU. */
 export async function readCheckpointFrom(io: CheckpointIO, path: string): Promise<ReadCheckpoint> {

@@ -5,6 +5,7 @@ import { describe } from '../module/hparams.js';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { Profiler } from '../profilers/profiler.js';
 import type { Trainer } from '../trainer/trainer.js';
+import { refusePromise } from './refusePromise.js';
 import { type HookArguments, type HookName, hookNames, overridable, removedHooks } from './trainerHooks.js';
 
 type HookFunction = (...args: unknown[]) => unknown;
@@ -120,14 +121,7 @@ export class HookTable {
     try {
       for (const { owner, run } of list) {
         const result = run(...args);
-        if (!isPromise(result)) continue;
-        // Nobody waits for it any more, so its own failure must not end the process as unhandled.
-        result.catch(() => {});
-        throw new LightningError(
-          'HOOK_ASYNC',
-          `${owner}.${name} returned a promise, but it runs inside a training step, which does not wait. Make it synchronous, ` +
-            'or do the waiting part in onTrainBatchEnd.',
-        );
+        if (result !== undefined) refusePromise(owner, name, result);
       }
     } finally {
       this.scope.hook = before;

@@ -33,7 +33,14 @@ describe('CSVLogger', () => {
 
   it("can tell each row's moment in every unit", () => {
     const logger = new CSVLogger(folder, { logMoments: true });
-    logger.logMetrics({ val_loss: 0.5 }, 4, { epoch: 1, batches: 10, globalStep: 5, seconds: 1.25 });
+    logger.logMetrics({ val_loss: 0.5 }, 4, {
+      epoch: 1,
+      batches: 10,
+      globalStep: 5,
+      seconds: 1.25,
+      step: 4,
+      xAxis: 'step',
+    });
     logger.finalize('success');
     expect(metricsOf(logger)).toBe('batches,epoch,global_step,seconds,step,val_loss\n10,1,5,1.25,4,0.5\n');
   });

@@ -25,6 +25,8 @@ export interface CSVLoggerOptions {
   readonly logMoments?: boolean;
 }
 
+const axisColumns = { epoch: 'epoch', batches: 'batches', globalStep: 'global_step', seconds: 'seconds' } as const;
+
 /**
  * Logs to `<saveDir>/<name>/version_<n>/metrics.csv`, and hyperparameters to `hparams.yaml` beside it.
  *
@@ -92,10 +94,15 @@ export class CSVLogger extends Logger {
   /** @param step default: the number of rows not yet written */
   logMetrics(metrics: Readonly<Record<string, number>>, step: number | null = null, moment?: RowMoment): void {
     const file = this.experiment;
-    const rowStep = step ?? file.pending;
+    const axis = moment?.xAxis ?? 'step';
+    // Positions on other axes have columns of their own.
+    const rowStep = (axis === 'step' ? step : moment!.step) ?? file.pending;
     const row: Record<string, number> = {};
-    for (const key in metrics)
-      row[this.prefix === '' ? key : `${this.prefix}-${key}`] = this.checked(key, metrics[key]);
+    for (const key in metrics) row[this.columnOf(key)] = this.checked(key, metrics[key]);
+    if (axis !== 'step' && step !== null) {
+      row[typeof axis === 'string' ? axisColumns[axis] : this.columnOf(axis.metric)] = step;
+      row.epoch ??= moment!.epoch;
+    }
     if (this.logsMoments && moment !== undefined) {
       row.epoch ??= moment.epoch;
       row.batches = moment.batches;
@@ -143,6 +150,10 @@ export class CSVLogger extends Logger {
     mkdirSync(logDir, { recursive: true });
     rmSync(path, { force: true });
     return new MetricsFile(path);
+  }
+
+  private columnOf(key: string): string {
+    return this.prefix === '' ? key : `${this.prefix}-${key}`;
   }
 
   private checked(key: string, value: number | undefined): number {

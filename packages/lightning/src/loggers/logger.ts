@@ -1,4 +1,5 @@
 import type { AnyLightningModule } from '../module/lightningModule.js';
+import type { XAxis } from '../module/log.js';
 
 /** How a run ended, as loggers are told. */
 export type LoggerStatus = 'success' | 'failed' | 'finished';
@@ -16,6 +17,10 @@ export interface RowMoment {
   readonly globalStep: number;
   /** Seconds since the run began. */
   readonly seconds: number;
+  /** The position by steps: what `step` is for a row on no other axis. */
+  readonly step: number;
+  /** What the row is shown over, and what its position counts. */
+  readonly xAxis: XAxis;
 }
 
 /** Where metrics and hyperparameters of a run go. Numbers arrive already reduced and read from their tensors. */
@@ -54,7 +59,8 @@ export abstract class Logger {
    * Records one row.
    *
    * @param metrics names and values
-   * @param step the row's position: batches after which an optimizer stepped, counted from 0
+   * @param step the row's position: batches after which an optimizer stepped, counted from 0; on the axis of `log`'s `xAxis`, which
+   *   may be a fraction, for rows that have another
    * @param moment the same moment in other units
    */
   abstract logMetrics(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Tensor, warn } from '@lightning-ts/torch';
 import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
+import { type ExampleInput, exampleArguments } from '../exampleInputs.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
 import { OptionReader } from '../optionReader.js';
 import { writeHparams } from './hparamsYaml.js';
@@ -112,7 +113,7 @@ export class TensorBoardLogger extends Logger {
 
   /**
    * @param metrics numbers; an object of numbers becomes a chart with several lines
-   * @param step default 0
+   * @param step default 0; TensorBoard knows whole numbers only, so others are rounded
    * @throws LightningError LOGGER_VALUE for anything else
    */
   logMetrics(
@@ -120,11 +121,12 @@ export class TensorBoardLogger extends Logger {
     step: number | null = null,
   ): void {
     const { experiment } = this;
+    const position = Math.round(step ?? 0);
     for (const [key, value] of Object.entries(metrics)) {
       const tag = this.tagOf(key);
       if (typeof value === 'number' || (value as unknown) instanceof Tensor)
-        experiment.addScalar(tag, value as number, step ?? 0);
-      else if (typeof value === 'object' && value !== null) experiment.addScalars(tag, value, step ?? 0);
+        experiment.addScalar(tag, value as number, position);
+      else if (typeof value === 'object' && value !== null) experiment.addScalars(tag, value, position);
       else {
         throw new LightningError(
           'LOGGER_VALUE',
@@ -155,9 +157,8 @@ export class TensorBoardLogger extends Logger {
   /** Writes the model's graph, when `logGraph` asks for it. */
   override logGraph(model: AnyLightningModule, input?: unknown): void {
     if (!this.logsGraph) return;
-    const example = input ?? model.exampleInputArray ?? null;
-    const inputs = Array.isArray(example) ? example : [example];
-    if (example === null || !inputs.some((value) => value instanceof Tensor)) {
+    const example = (input as ExampleInput | undefined) ?? model.exampleInputArray ?? null;
+    if (example === null) {
       warn(
         'LOG_GRAPH_INPUT',
         `TensorBoardLogger: the graph of ${model.constructor.name} is not written, because it has no exampleInputArray to run with. ` +
@@ -165,9 +166,7 @@ export class TensorBoardLogger extends Logger {
       );
       return;
     }
-    const device = model.parameters()[0]?.device;
-    const moved = inputs.map((value) => (value instanceof Tensor && device !== undefined ? value.to(device) : value));
-    this.experiment.addGraph(model, moved);
+    this.experiment.addGraph(model, exampleArguments(example, model));
   }
 
   /** Events reach the file within 0.2 s, hyperparameters at once. A `hparams.yaml` that an earlier run left stays. */

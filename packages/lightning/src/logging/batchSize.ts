@@ -7,8 +7,7 @@ import { LightningError } from '../errors.js';
  * @throws LightningError LOG_BATCH_SIZE when the batch holds no tensor
  */
 export function batchSizeOf(batch: unknown): number {
-  const sizes = new Set<number>();
-  collect(batch, sizes, 0);
+  const sizes = sizesIn(batch);
   const [first] = sizes;
   if (first === undefined) {
     throw new LightningError(
@@ -25,6 +24,13 @@ export function batchSizeOf(batch: unknown): number {
     );
   }
   return first;
+}
+
+/** The first sizes of the tensors in a batch, in the order they are found: at most two, since the second says all there is to say. */
+export function sizesIn(batch: unknown): ReadonlySet<number> {
+  const sizes = new Set<number>();
+  collect(batch, sizes, 0);
+  return sizes;
 }
 
 const deepest = 8;

@@ -1,16 +1,29 @@
 import { Metric } from '@lightning-ts/metrics';
-import { Tensor, tensor, warn } from '@lightning-ts/torch';
-import type { ProcessGroup } from '@lightning-ts/torch/distributed';
+import { Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import type { HookScope } from '../hooks/hookTable.js';
 import { describe } from '../module/hparams.js';
 import type { AnyLightningModule } from '../module/lightningModule.js';
-import type { LoggedValue, LogOptions } from '../module/log.js';
+import type { LoggedValue, LogOptions, XAxis } from '../module/log.js';
 import { batchSizeOf } from './batchSize.js';
+import {
+  checkSameOptions,
+  type Entry,
+  type EntryState,
+  fresh,
+  type LoggedName,
+  nameOf,
+  optionsOf,
+  suffixOf,
+} from './logEntry.js';
+import { changedKind, wrongValue } from './logErrors.js';
 import { LoggedMetric, metricAt, metricPath } from './loggedMetric.js';
-import { LoggedScalar, type Reduction, type ScalarState } from './loggedScalar.js';
+import { LoggedScalar } from './loggedScalar.js';
 import { logCadence } from './logPermissions.js';
+import { joined, type Share, shareOf } from './processShare.js';
 import type { ProcessSync } from './processSync.js';
+import { reductionOf } from './reduction.js';
+import { readXAxis } from './xAxis.js';
 
 /** Where the values of one moment go. */
 export interface CollectedMetrics {
@@ -18,93 +31,6 @@ export interface CollectedMetrics {
   readonly logger: Map<string, Tensor>;
   readonly progressBar: Map<string, Tensor>;
 }
-
-/** One name that was logged, and what becomes of it. */
-export interface LoggedName {
-  readonly name: string;
-  /** The hook it was logged in. */
-  readonly hook: string;
-  /** The names its values have in the loggers, the progress bar and for callbacks. */
-  readonly keys: readonly string[];
-  readonly onStep: boolean;
-  readonly onEpoch: boolean;
-  /** How an epoch's values become one; `'metric'` for metric objects, which know themselves. */
-  readonly reduceFx: Reduction | 'metric';
-  readonly progBar: boolean;
-  readonly logger: boolean;
-}
-
-interface Entry {
-  readonly hook: string;
-  readonly name: string;
-  readonly onStep: boolean;
-  readonly onEpoch: boolean;
-  readonly progBar: boolean;
-  readonly logger: boolean;
-  readonly reduceFx: Reduction;
-  readonly enableGraph: boolean;
-  readonly syncDist: boolean;
-  readonly rankZeroOnly: boolean;
-  readonly addDataloaderIdx: boolean;
-  readonly dataloaderIdx: number | null;
-  readonly value: LoggedScalar | LoggedMetric;
-  readonly syncDistGroup: ProcessGroup | undefined;
-  /** Whether something was logged since the epoch began. */
-  isFresh: boolean;
-  /** Whether the epoch's value is that of all processes. */
-  isJoint: boolean;
-  /** The epoch's value as callbacks knew it before a resume. */
-  known: Tensor | null;
-  /** The values handed out, kept so that the same value is the same tensor until it is logged again. */
-  step: Tensor | null;
-  epoch: Tensor | null;
-}
-
-/** What a checkpoint keeps of one logged name. */
-export interface EntryState extends ScalarState {
-  hook: string;
-  name: string;
-  dataloader_idx: number | null;
-  options: Record<string, unknown>;
-  is_fresh: boolean;
-  /** Whether the value of the last step and that of the epoch have been handed out: callbacks may know them. */
-  is_handed_out?: { step: boolean; epoch: boolean };
-  /** The path of a logged metric object, null for plain values. */
-  metric_attribute: string | null;
-}
-
-const reductions: Readonly<Record<string, Reduction>> = {
-  mean: 'mean',
-  avg: 'mean',
-  sum: 'sum',
-  min: 'min',
-  max: 'max',
-};
-
-/** What a process tells the others of one logged name at the end of an epoch. */
-interface Share {
-  readonly hook: string;
-  readonly name: string;
-  readonly dataloaderIdx: number | null;
-  readonly options: EntryOptions;
-  readonly metricPath: string | null;
-  readonly total: number;
-  readonly weight: number;
-  readonly isDouble: boolean;
-}
-
-type EntryOptions = Pick<
-  Entry,
-  | 'onStep'
-  | 'onEpoch'
-  | 'progBar'
-  | 'logger'
-  | 'reduceFx'
-  | 'enableGraph'
-  | 'syncDist'
-  | 'rankZeroOnly'
-  | 'addDataloaderIdx'
->;
 
 /**
  * What `log` collects in one loop, and how it becomes one value for each step and epoch.
@@ -117,6 +43,8 @@ export class ResultStore {
   dataloaderIdx: number | null = null;
   /** Whether the epoch's values are asked for, rather than the last step's. */
   epochHasEnded = false;
+  /** The x-axes of what is shown over another than steps, by the names the loggers get. */
+  readonly axes = new Map<string, XAxis>();
   private readonly byHook = new Map<string, Map<string, Entry>>();
   private readonly entries: Entry[] = [];
   private batch: unknown = null;
@@ -166,16 +94,16 @@ export class ResultStore {
     const entry =
       (hook === null ? undefined : this.byHook.get(hook)?.get(this.keyOf(name, options))) ??
       this.add(module, name, value, options);
-    this.checkSameOptions(entry, options);
+    checkSameOptions(entry, options);
     entry.step = null;
     entry.epoch = null;
     entry.isJoint = false;
     if (entry.value instanceof LoggedMetric) {
-      if (entry.value.metric !== value) throw this.changedKind(entry, value);
+      if (entry.value.metric !== value) throw changedKind(entry, value);
       entry.isFresh = true;
       return;
     }
-    if (value instanceof Metric) throw this.changedKind(entry, value);
+    if (value instanceof Metric) throw changedKind(entry, value);
     if (!entry.isFresh) {
       // A new epoch: what the last one gathered under this name is over.
       entry.value.reset();
@@ -274,11 +202,11 @@ export class ResultStore {
   /** Every name logged so far, in the order of the first time. */
   catalog(): LoggedName[] {
     return this.entries.map((entry) => {
-      const { hook, logger, name, onEpoch, onStep, progBar, reduceFx } = entry;
+      const { hook, logger, name, onEpoch, onStep, progBar, reduceFx, xAxis } = entry;
       const suffix = entry.dataloaderIdx === null ? '' : `/dataloader_idx_${entry.dataloaderIdx}`;
       const keys = onStep && onEpoch ? [`${name}_step${suffix}`, `${name}_epoch${suffix}`] : [`${name}${suffix}`];
       const isMetric = entry.value instanceof LoggedMetric;
-      return { name, hook, keys, onStep, onEpoch, reduceFx: isMetric ? 'metric' : reduceFx, progBar, logger };
+      return { name, hook, keys, onStep, onEpoch, reduceFx: isMetric ? 'metric' : reduceFx, progBar, logger, xAxis };
     });
   }
 
@@ -293,17 +221,7 @@ export class ResultStore {
       hook: entry.hook,
       name: entry.name,
       dataloader_idx: entry.dataloaderIdx,
-      options: {
-        onStep: entry.onStep,
-        onEpoch: entry.onEpoch,
-        progBar: entry.progBar,
-        logger: entry.logger,
-        reduceFx: entry.reduceFx,
-        enableGraph: entry.enableGraph,
-        syncDist: entry.syncDist,
-        rankZeroOnly: entry.rankZeroOnly,
-        addDataloaderIdx: entry.addDataloaderIdx,
-      },
+      options: { ...optionsOf(entry) },
       is_fresh: entry.isFresh,
       is_handed_out: { step: entry.step !== null, epoch: entry.epoch !== null },
       metric_attribute:
@@ -323,6 +241,7 @@ export class ResultStore {
     known: Readonly<Record<string, Tensor>> = {},
   ): void {
     this.byHook.clear();
+    this.axes.clear();
     this.entries.length = 0;
     for (const state of states) {
       const options = state.options as Omit<
@@ -336,6 +255,8 @@ export class ResultStore {
       value.loadState({ step: state.step, total: state.total, weight: Number(state.weight) });
       const entry: Entry = {
         ...options,
+        // Files of before there were axes have none.
+        xAxis: options.xAxis ?? 'step',
         hook: state.hook,
         name: state.name,
         dataloaderIdx: state.dataloader_idx,
@@ -368,6 +289,8 @@ export class ResultStore {
     }
     names.set(entry.dataloaderIdx === null ? entry.name : `${entry.name}.${entry.dataloaderIdx}`, entry);
     this.entries.push(entry);
+    if (entry.xAxis === 'step') return;
+    for (const kind of ['step', 'epoch'] as const) this.axes.set(nameOf(entry, kind), entry.xAxis);
   }
 
   private add(module: AnyLightningModule, name: string, value: LoggedValue, options: LogOptions): Entry {
@@ -384,11 +307,12 @@ export class ResultStore {
           'addDataloaderIdx: false.',
       );
     }
-    const reduceFx = reductions[String(options.reduceFx ?? 'mean').toLowerCase()];
+    const reduceFx = reductionOf(options);
     if (reduceFx === undefined) {
       throw new LightningError(
         'LOG_OPTIONS',
-        `'${name}' was logged with reduceFx ${describe(options.reduceFx)}. Use 'mean', 'sum', 'min' or 'max'.`,
+        `'${name}' was logged with reduceFx ${describe(options.reduceFx)}. Use 'mean', 'sum', 'min' or 'max'; for anything else ` +
+          'log a metric object, which gathers values as it likes.',
       );
     }
     const enableGraph = options.enableGraph ?? false;
@@ -402,6 +326,7 @@ export class ResultStore {
       onEpoch,
       progBar: options.progBar ?? false,
       logger: options.logger ?? true,
+      xAxis: readXAxis(name, options),
       reduceFx,
       enableGraph,
       syncDist: options.syncDist ?? false,
@@ -428,34 +353,6 @@ export class ResultStore {
       'LOG_SYNC_DIST',
       `'${name}' was logged without syncDist, so it is the value of each process's own part of the data. Log it with syncDist: true ` +
         'for the value over all of it.',
-    );
-  }
-
-  private checkSameOptions(entry: Entry, options: LogOptions): void {
-    if (
-      (options.onStep ?? entry.onStep) === entry.onStep &&
-      (options.onEpoch ?? entry.onEpoch) === entry.onEpoch &&
-      (options.progBar ?? false) === entry.progBar &&
-      (options.logger ?? true) === entry.logger &&
-      (options.enableGraph ?? false) === entry.enableGraph &&
-      (options.syncDist ?? false) === entry.syncDist &&
-      (options.rankZeroOnly ?? false) === entry.rankZeroOnly &&
-      (options.addDataloaderIdx ?? true) === entry.addDataloaderIdx &&
-      (options.reduceFx === undefined ? 'mean' : reductions[String(options.reduceFx).toLowerCase()]) === entry.reduceFx
-    ) {
-      return;
-    }
-    throw new LightningError(
-      'LOG_OPTIONS',
-      `'${entry.name}' was logged twice inside ${entry.hook} with different options. Use the same options, or another name.`,
-    );
-  }
-
-  private changedKind(entry: Entry, value: unknown): LightningError {
-    return new LightningError(
-      'LOG_OPTIONS',
-      `'${entry.name}' was logged inside ${entry.hook} with ${describe(value)}, but earlier with ` +
-        `${entry.value instanceof LoggedMetric ? `another ${entry.value.metric.constructor.name}` : 'a number or tensor'}. Use another name.`,
     );
   }
 
@@ -490,65 +387,8 @@ export class ResultStore {
   }
 }
 
-/** What an entry that was just made has gathered. */
-const fresh = () => ({
-  syncDistGroup: undefined as ProcessGroup | undefined,
-  isFresh: false,
-  isJoint: false,
-  known: null as Tensor | null,
-  step: null as Tensor | null,
-  epoch: null as Tensor | null,
-});
-
-function shareOf(entry: Entry, module: AnyLightningModule): Share {
-  const { addDataloaderIdx, dataloaderIdx, enableGraph, hook, logger, name, onEpoch, onStep, progBar, rankZeroOnly } =
-    entry;
-  const { reduceFx, syncDist, value } = entry;
-  return {
-    hook,
-    name,
-    dataloaderIdx,
-    options: { addDataloaderIdx, enableGraph, logger, onEpoch, onStep, progBar, rankZeroOnly, reduceFx, syncDist },
-    metricPath: value instanceof LoggedMetric ? metricPath(module, value.metric, name, undefined) : null,
-    ...(value instanceof LoggedMetric ? { total: 0, weight: 0, isDouble: false } : value.partial()),
-  };
-}
-
-/** The value over all processes, from what each has gathered. */
-function joined(shares: readonly ReturnType<LoggedScalar['partial']>[], reduction: Reduction): Tensor {
-  const totals = tensor(
-    shares.map(({ total }) => total),
-    { dtype: 'float64' },
-  );
-  const dtype = shares.some(({ isDouble }) => isDouble) ? 'float64' : 'float32';
-  if (reduction === 'min' || reduction === 'max') return (reduction === 'min' ? totals.min() : totals.max()).to(dtype);
-  const sum = totals.sum();
-  if (reduction === 'sum') return sum.to(dtype);
-  return sum.div(shares.reduce((weights, { weight }) => weights + weight, 0)).to(dtype);
-}
-
-/** The name of a value of the last step or of the epoch: they differ where there are both. */
-function nameOf(entry: Entry, kind: 'step' | 'epoch'): string {
-  return entry.name + (entry.onStep && entry.onEpoch ? `_${kind}` : '') + suffixOf(entry);
-}
-
-function suffixOf({ dataloaderIdx }: Entry): string {
-  return dataloaderIdx === null ? '' : `/dataloader_idx_${dataloaderIdx}`;
-}
-
 /** The tensor that is known already, if it still has the value. */
 function sameAs(value: Tensor | null, known: Tensor | undefined): Tensor | null {
   if (value === null || known === undefined) return value;
   return Object.is(value.item(), known.item()) ? known : value;
-}
-
-function wrongValue(name: string, value: unknown): LightningError {
-  const advice =
-    typeof value === 'object' && value !== null
-      ? 'Log its entries one by one, or use logDict.'
-      : 'Log a number, a tensor or a metric.';
-  return new LightningError(
-    'LOG_VALUE',
-    `'${name}' was logged with ${describe(value)}, but a logged value is one number. ${advice}`,
-  );
 }

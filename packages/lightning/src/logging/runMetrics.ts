@@ -1,7 +1,9 @@
 import type { Tensor } from '@lightning-ts/torch';
 import { isPromise } from '../hooks/hookTable.js';
 import type { Logger, RowMoment } from '../loggers/logger.js';
+import type { XAxis } from '../module/log.js';
 import type { ResultStore } from './resultStore.js';
+import { axisKey, positionOn } from './xAxis.js';
 
 /** The latest values of a Trainer's run, for callbacks, loggers and the progress bar. */
 export class RunMetrics {
@@ -12,12 +14,14 @@ export class RunMetrics {
   private readonly progressBar = new Map<string, Tensor>();
   private readonly numbers = new WeakMap<Tensor, number>();
 
+  /** The last position on each axis that is a logged value. */
+  private readonly reached = new Map<string, number>();
   private began = performance.now();
 
   /** @param counters how far the run is, for the rows */
   constructor(
     private readonly loggers: () => readonly Logger[],
-    private readonly counters: () => Omit<RowMoment, 'seconds'>,
+    private readonly counters: () => Pick<RowMoment, 'epoch' | 'batches' | 'globalStep'>,
   ) {}
 
   /** What callbacks decide by. The same value is the same tensor until it is logged again. */
@@ -56,9 +60,10 @@ export class RunMetrics {
     }
   }
 
-  /** A new run begins. */
-  clear(): void {
+  /** A new run begins. An evaluation still knows where the training before it was on the x-axes. */
+  clear(isTraining: boolean): void {
     this.began = performance.now();
+    if (isTraining) this.reached.clear();
     this.callback.clear();
     this.logged.clear();
     this.progressBar.clear();
@@ -76,7 +81,8 @@ export class RunMetrics {
   }
 
   /**
-   * Sends one row to every logger. A value logged as `step` replaces the row's position; otherwise the epoch joins the row.
+   * Sends the values to every logger: in one row, and in one more for each x-axis that some of them have. A value logged as
+   * `step` replaces the row's position; otherwise the epoch joins the row.
    *
    * @param step the row's position
    * @param epoch the epoch to add, or null for none
@@ -84,22 +90,37 @@ export class RunMetrics {
   sendRow(values: ReadonlyMap<string, Tensor>, step: number, epoch: number | null): Promise<void> | undefined {
     const loggers = this.loggers();
     if (loggers.length === 0 || values.size === 0) return undefined;
+    const moment = { ...this.counters(), seconds: (performance.now() - this.began) / 1000, step };
+    const onAxes = new Map<string, AxisRow>();
     const row: Record<string, number> = {};
     let position = step;
     let hasOwnStep = false;
+    let count = 0;
     for (const [name, value] of values) {
       const number = this.numberOf(value);
+      const axis = this.active?.axes.get(name);
+      if (axis !== undefined) {
+        addTo(onAxes, axis, name, number);
+        continue;
+      }
+      count += 1;
       if (name === 'step') {
         position = Math.trunc(number);
         hasOwnStep = true;
       } else row[name] = number;
     }
     if (!hasOwnStep && epoch !== null) row.epoch ??= epoch;
-    return sendToAll(loggers, [
-      row,
-      position,
-      { ...this.counters(), seconds: (performance.now() - this.began) / 1000 },
-    ]);
+    const rows: Row[] = count === 0 ? [] : [[row, position, { ...moment, xAxis: 'step' }]];
+    for (const { axis, values: onAxis } of onAxes.values()) {
+      const { axis: xAxis, x } = positionOn(
+        axis,
+        moment,
+        (name) => this.latest(name, values),
+        () => [...new Set([...this.logged.keys(), ...this.callback.keys()])],
+      );
+      rows.push([onAxis, x, { ...moment, xAxis }]);
+    }
+    return sendToAll(loggers, rows);
   }
 
   /** The callbacks' view as a checkpoint keeps it. */
@@ -119,6 +140,15 @@ export class RunMetrics {
     fill(this.progressBar, state.progress_bar);
   }
 
+  /** The last number of a name: of the row in the making, else as loggers or callbacks know it. */
+  private latest(name: string, values: ReadonlyMap<string, Tensor>): number | undefined {
+    const value = values.get(name) ?? this.logged.get(name) ?? this.callback.get(name);
+    if (value === undefined) return this.reached.get(name);
+    const number = this.numberOf(value);
+    this.reached.set(name, number);
+    return number;
+  }
+
   private numberOf(value: Tensor): number {
     let number = this.numbers.get(value);
     if (number === undefined) {
@@ -131,24 +161,40 @@ export class RunMetrics {
 
 type Row = [values: Readonly<Record<string, number>>, step: number, moment: RowMoment];
 
-function sendToAll(loggers: readonly Logger[], row: Row): Promise<void> | undefined {
-  for (let index = 0; index < loggers.length; index += 1) {
-    const logger = loggers[index]!;
+/** The values of a row that stands on another axis than steps. */
+interface AxisRow {
+  readonly axis: XAxis;
+  readonly values: Record<string, number>;
+}
+
+function addTo(rows: Map<string, AxisRow>, axis: XAxis, name: string, number: number): void {
+  const key = axisKey(axis);
+  let row = rows.get(key);
+  if (row === undefined) {
+    row = { axis, values: {} };
+    rows.set(key, row);
+  }
+  row.values[name] = number;
+}
+
+function sendToAll(loggers: readonly Logger[], rows: readonly Row[]): Promise<void> | undefined {
+  const jobs = rows.flatMap((row) => loggers.map((logger) => [logger, row] as const));
+  for (let index = 0; index < jobs.length; index += 1) {
+    const [logger, row] = jobs[index]!;
     const pending = logger.logMetrics(...row) ?? logger.save();
-    if (isPromise(pending)) return finishSending(pending, loggers, index, row);
+    if (isPromise(pending)) return finishSending(pending, jobs, index);
   }
   return undefined;
 }
 
 async function finishSending(
   pending: Promise<unknown>,
-  loggers: readonly Logger[],
+  jobs: readonly (readonly [Logger, Row])[],
   index: number,
-  row: Row,
 ): Promise<void> {
   await pending;
-  await loggers[index]!.save();
-  for (const logger of loggers.slice(index + 1)) {
+  await jobs[index]![0].save();
+  for (const [logger, row] of jobs.slice(index + 1)) {
     await logger.logMetrics(...row);
     await logger.save();
   }

@@ -1,8 +1,10 @@
 import { type Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import { isPromise } from '../hooks/hookTable.js';
+import { refusePromise } from '../hooks/refusePromise.js';
 import type { StepOutputs } from '../hooks/trainerHooks.js';
 import { LightningModule } from '../module/lightningModule.js';
+import type { AccumulationWindow } from './accumulationWindow.js';
 import { count } from './progress.js';
 import type { FitRun, TrainStep } from './run.js';
 import { lossOf, skipNullBatch, stepOutputs } from './stepOutput.js';
@@ -21,9 +23,6 @@ class AsyncStepFound {
 export class AutomaticStep implements TrainStep {
   private batch: unknown = null;
   private batchIdx = 0;
-  private opensWindow = true;
-  /** Batches in the accumulation window, by which the loss is divided. */
-  private windowLength = 1;
   private output: unknown = null;
   private loss: Tensor | null = null;
   private closureRuns = 0;
@@ -31,20 +30,21 @@ export class AutomaticStep implements TrainStep {
   /** Whether the module leaves the step to the optimizer, so that the call can be spared. */
   private readonly stepsItself: boolean;
 
-  constructor(private readonly run: Omit<FitRun, 'step'>) {
+  constructor(
+    private readonly run: Omit<FitRun, 'step'>,
+    private readonly window: AccumulationWindow,
+  ) {
     this.stepsItself = run.module.optimizerStep === LightningModule.prototype.optimizerStep;
     this.isAsync = run.module.trainingStep!.constructor.name === 'AsyncFunction';
   }
 
   takeBatch(batch: unknown, batchIdx: number, isLast: boolean): StepOutputs | Promise<StepOutputs> {
-    if (batch === null) return skipNullBatch();
-    const { scope, settings, strategy } = this.run;
-    const size = settings.accumulateGradBatches;
+    if (batch === null) return this.skip(batchIdx, isLast);
+    const { scope, strategy } = this.run;
     this.batch = batch;
     this.batchIdx = batchIdx;
-    this.opensWindow = batchIdx % size === 0;
-    this.windowLength = this.lengthOfWindow(size);
-    const closesWindow = isLast || (batchIdx + 1) % size === 0;
+    this.window.enter(batchIdx, isLast);
+    const { closes: closesWindow } = this.window;
     if (closesWindow) count(this.run.progress.optimizerStep, 'ready');
     scope.hook = 'optimizerStep';
     try {
@@ -64,24 +64,18 @@ export class AutomaticStep implements TrainStep {
     }
   }
 
-  /** Batches whose gradients are in this update, when that is another number than the loss was divided by. */
-  correctWindow(): void {
-    const { settings, optimizers, data } = this.run;
-    const actual = (this.batchIdx % settings.accumulateGradBatches) + 1;
-    if (data.total !== Number.POSITIVE_INFINITY || actual === this.windowLength) return;
-    if (settings.accumulationDivisor === 'option') return;
-    // Of a stream of unknown length only its end tells that the last window is shorter.
-    const factor = this.windowLength / actual;
-    for (const group of optimizers.only.paramGroups) {
-      for (const parameter of group.params) parameter.grad?.mul_(factor);
+  /** The batches before it in the window must not lose their gradients. */
+  private skip(batchIdx: number, isLast: boolean): StepOutputs {
+    this.batchIdx = batchIdx;
+    if (this.window.skip(batchIdx, isLast)) {
+      count(this.run.progress.optimizerStep, 'ready');
+      this.step(true, () => {
+        this.closureRuns += 1;
+        return null;
+      });
+      count(this.run.progress.optimizerStep, 'completed');
     }
-  }
-
-  private lengthOfWindow(size: number): number {
-    const { data, settings } = this.run;
-    const { total } = data;
-    if (size === 1 || settings.accumulationDivisor === 'option' || total === Number.POSITIVE_INFINITY) return size;
-    return Math.min(size, total - (this.batchIdx - (this.batchIdx % size)));
+    return skipNullBatch();
   }
 
   /** Runs the closure, in the optimizer's step when the window closes. */
@@ -92,7 +86,10 @@ export class AutomaticStep implements TrainStep {
     if (!closesWindow) strategy.withoutGradSync(closure);
     else if (optimizer === undefined) closure();
     else if (this.stepsItself) optimizer.step(closure);
-    else module.optimizerStep(progress.currentEpoch, this.batchIdx, optimizer, closure);
+    else {
+      const result: unknown = module.optimizerStep(progress.currentEpoch, this.batchIdx, optimizer, closure);
+      refusePromise(module.constructor.name, 'optimizerStep', result);
+    }
     if (this.closureRuns > 0) return;
     throw new LightningError(
       'CLOSURE_NOT_RUN',
@@ -135,7 +132,7 @@ export class AutomaticStep implements TrainStep {
     this.output = output;
     this.loss = null;
     const loss = lossOf(output, module);
-    if (this.opensWindow) this.zeroGrad();
+    if (this.window.opens) this.zeroGrad();
     if (loss === null) {
       if (this.run.strategy.worldSize > 1) throw nullAmongMany(module);
       warn(
@@ -145,13 +142,13 @@ export class AutomaticStep implements TrainStep {
       );
       return null;
     }
-    const share = this.windowLength === 1 ? loss : loss.div(this.windowLength);
-    this.loss = share;
-    const scaled = precision.scaleLoss === undefined ? share : precision.scaleLoss(share);
+    const part = this.window.partOf(loss, output, this.batch);
+    this.loss = this.window.reported(loss, part);
+    const scaled = precision.scaleLoss === undefined ? part : precision.scaleLoss(part);
     hooks.callSync('onBeforeBackward', scaled);
     this.run.strategy.backward(module, scaled);
     hooks.callSync('onAfterBackward');
-    return share;
+    return this.loss;
   }
 
   private zeroGrad(): void {
@@ -161,12 +158,14 @@ export class AutomaticStep implements TrainStep {
     count(progress.zeroGrad, 'ready');
     hooks.callSync('onBeforeZeroGrad', handle.optimizer);
     count(progress.zeroGrad, 'started');
-    module.optimizerZeroGrad(progress.currentEpoch, this.batchIdx, handle.optimizer);
+    const result: unknown = module.optimizerZeroGrad(progress.currentEpoch, this.batchIdx, handle.optimizer);
+    refusePromise(module.constructor.name, 'optimizerZeroGrad', result);
     count(progress.zeroGrad, 'completed');
   }
 
   private finish(closesWindow: boolean): StepOutputs {
     if (closesWindow) count(this.run.progress.optimizerStep, 'completed');
+    this.window.leave();
     const outputs = this.run.hooks.has('onTrainBatchEnd') ? stepOutputs(this.output, this.loss) : noOutputs;
     this.forget();
     return outputs;

@@ -1,13 +1,15 @@
 import type { Metric } from '@lightning-ts/metrics';
-import { getRngState, setRngState, Tensor, warn } from '@lightning-ts/torch';
+import { Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
+import type { EntryState } from '../logging/logEntry.js';
 import { metricsOf } from '../logging/loggedMetric.js';
-import type { EntryState } from '../logging/resultStore.js';
+import type { WindowState } from './accumulationWindow.js';
 import type { CursorState } from './batchCursor.js';
 import { isAccumulating } from './fitDecisions.js';
 import { setLoaderEpoch } from './loaderKinds.js';
 import { frozenModes, restoreModes } from './modelModes.js';
 import type { FitPhase } from './progress.js';
+import { captureRng, type RngStates, restoreRng } from './rngStates.js';
 import type { FitRun, SavedEvaluationPosition } from './run.js';
 
 /**
@@ -16,7 +18,7 @@ import type { FitRun, SavedEvaluationPosition } from './run.js';
  */
 export interface InFlight {
   phase: FitPhase;
-  rng: { cpu: Tensor };
+  rng: RngStates;
   train_loader: CursorState;
   validation: (SavedEvaluationPosition & { results: EntryState[]; seen_batches: number[] }) | null;
   seen_batches: number[];
@@ -29,6 +31,8 @@ export interface InFlight {
   metric_states: Record<string, { updates: number; states: Record<string, unknown> }>;
   /** Gradients that are not used up yet, by the parameters' names. */
   gradients: Record<string, Tensor> | null;
+  /** The weights in an accumulation window that is open. */
+  window?: WindowState;
   /** Paths of the submodules in evaluation mode while training. */
   eval_modules?: string[];
   /** Names of the parameters that take no gradient. */
@@ -39,9 +43,10 @@ export interface InFlight {
 export function captureInFlight(run: FitRun): InFlight {
   const { data, metrics, module, progress, results } = run;
   const batchIsDone = progress.phase !== 'batch';
+  const gradients = captureGradients(run, batchIsDone);
   return {
     phase: progress.phase,
-    rng: { cpu: getRngState() },
+    rng: captureRng(run.strategy.rootDevice),
     train_loader: data.cursor.state(batchIsDone),
     validation: captureEvaluation(run),
     seen_batches: [...(run.evaluation?.seenBatches ?? [])],
@@ -49,7 +54,8 @@ export function captureInFlight(run: FitRun): InFlight {
     epoch_has_ended: results.epochHasEnded,
     metrics: metrics.stateDict(),
     metric_states: captureMetrics(run),
-    gradients: captureGradients(run, batchIsDone),
+    gradients,
+    ...(run.window === null || gradients === null ? {} : { window: run.window.state() }),
     eval_modules: frozenModes(module),
     frozen_parameters: module.namedParameters().flatMap(([name, { requiresGrad }]) => (requiresGrad ? [] : [name])),
   };
@@ -100,11 +106,12 @@ export async function restoreInFlight(run: FitRun, saved: InFlight): Promise<voi
     evaluation.seenBatches.splice(0, evaluation.seenBatches.length, ...saved.seen_batches.map(Number));
     if (saved.validation !== null) await restoreEvaluation(run, saved, saved.validation);
   }
+  if (saved.window !== undefined) run.window?.loadState(saved.window);
   for (const [name, parameter] of module.namedParameters()) {
     const gradient = saved.gradients?.[name];
     if (gradient !== undefined) parameter.grad = gradient.to(parameter.device);
   }
-  setRngState(saved.rng.cpu);
+  restoreRng(saved.rng, run.strategy.rootDevice);
 }
 
 function captureEvaluation({ evaluation, module }: FitRun): InFlight['validation'] {
@@ -129,7 +136,7 @@ async function restoreEvaluation(
   const settle = (): void => {
     restoreMetrics(run, states);
     evaluation!.results!.loadStateDict(saved.results, module, known.callback);
-    setRngState(rng.cpu);
+    restoreRng(rng, run.strategy.rootDevice);
   };
   evaluation!.resumeAt = { ...saved, settle };
   evaluation!.results!.loadStateDict(saved.results, module, known.callback);
@@ -186,8 +193,10 @@ function restoreMetrics({ module }: FitRun, saved: InFlight['metric_states']): v
 /** Gradients matter while an accumulation window is open, and always where the user decides when they are cleared. */
 function captureGradients(run: FitRun, batchIsDone: boolean): Record<string, Tensor> | null {
   const { batchIdx, isLast } = run.data.cursor;
-  const isOpen =
-    batchIsDone && batchIdx >= 0 && run.progress.phase !== 'epochStart' && isAccumulating(run, batchIdx, isLast);
+  const isOpen = batchIsDone
+    ? batchIdx >= 0 && run.progress.phase !== 'epochStart' && isAccumulating(run, batchIdx, isLast)
+    : // Those of the batches before the one in progress, which is run again.
+      run.window?.isMixed === false && batchIdx % run.settings.accumulateGradBatches !== 0;
   if (run.module.automaticOptimization && !isOpen) return null;
   const gradients: Record<string, Tensor> = {};
   for (const [name, parameter] of run.module.namedParameters()) {

@@ -5,6 +5,7 @@ import type { RunMetrics } from '../logging/runMetrics.js';
 import type { GradientClipAlgorithm, LightningModule } from '../module/lightningModule.js';
 import type { Precision } from '../precision/precision.js';
 import type { Strategy } from '../strategies/strategy.js';
+import type { AccumulationWindow } from './accumulationWindow.js';
 import type { RunAgreement } from './agreement.js';
 import type { BatchCursor, CursorState } from './batchCursor.js';
 import type { Breather } from './breather.js';
@@ -49,6 +50,9 @@ export interface Run {
   readonly transferBatch: (batch: unknown, dataloaderIdx: number) => unknown;
 }
 
+/** By what losses are divided while gradients accumulate: batches really in the window, the option, or their weights. */
+export type AccumulationDivisor = 'window' | 'option' | 'weight';
+
 /** The options that training reads while it runs. Those without `readonly` may change between epochs. */
 export interface FitSettings {
   readonly maxEpochs: number;
@@ -56,8 +60,7 @@ export interface FitSettings {
   readonly maxSteps: number;
   readonly minSteps: number;
   accumulateGradBatches: number;
-  /** Whether the loss is divided by the batches really in the window, or always by `accumulateGradBatches`. */
-  readonly accumulationDivisor: 'window' | 'option';
+  readonly accumulationDivisor: AccumulationDivisor;
   readonly gradientClipVal: number | null;
   readonly gradientClipAlgorithm: GradientClipAlgorithm;
   /** 0: no rows for steps. */
@@ -89,6 +92,8 @@ export interface FitRun extends Run {
   readonly toggle: OptimizerToggle;
   /** What a checkpoint brought for the middle of an epoch; taken when the loop begins. */
   resumeFrom: InFlight | null;
+  /** The batches that make one optimizer step; null in manual optimization. */
+  readonly window: AccumulationWindow | null;
   /** Set when the run left an epoch before its end: what a checkpoint from then on has to keep of that epoch. */
   cutOff: InFlight | null;
 }

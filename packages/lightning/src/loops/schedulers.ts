@@ -1,5 +1,6 @@
 import { type Tensor, warn } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
+import { refusePromise } from '../hooks/refusePromise.js';
 import type { RunMetrics } from '../logging/runMetrics.js';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { AnyScheduler } from '../module/optimizersConfig.js';
@@ -90,7 +91,8 @@ export class SchedulerList {
 
   private stepOne(config: SchedulerConfig, metric: Parameters<LightningModule['lrSchedulerStep']>[1]): void {
     count(this.progress.scheduler, 'ready');
-    this.module.lrSchedulerStep(config.scheduler, metric);
+    const result: unknown = this.module.lrSchedulerStep(config.scheduler, metric);
+    refusePromise(this.module.constructor.name, 'lrSchedulerStep', result);
     count(this.progress.scheduler, 'completed');
   }
 }

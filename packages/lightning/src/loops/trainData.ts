@@ -45,7 +45,7 @@ export class TrainData {
         ? null
         : (has: boolean): boolean => this.strategy.reduceBooleanDecision(has, true);
     this.current = new BatchCursor(loader, total, isExact, allHave);
-    this.loadedFor = epoch;
+    this.loadedFor = lastReload(epoch, this.reloadEvery);
   }
 
   /** Before an epoch's hooks: a new loader when one is due, and the epoch's number for samplers that shuffle by it. */
@@ -57,6 +57,18 @@ export class TrainData {
   async close(): Promise<void> {
     await this.current?.close();
   }
+}
+
+/**
+ * The epoch for which a run that began at the first one asked for its loader last: a resumed run asks again in the same epochs.
+ *
+ * @param every epochs after which it asks again; 0: never
+ * @param isUsed in which epochs the loader is used, and so asked for
+ */
+export function lastReload(epoch: number, every: number, isUsed: (epoch: number) => boolean = () => true): number {
+  let last = 0;
+  for (let past = 1; every > 0 && past <= epoch; past += 1) if (isUsed(past) && past - last >= every) last = past;
+  return last;
 }
 
 /** What all processes have: the shortest length, or none when one of them does not know its own. */

@@ -1,4 +1,4 @@
-import type { Device } from '@lightning-ts/torch';
+import { cuda, type Device } from '@lightning-ts/torch';
 import { DataLoader, type Dataset, IterableDataset } from '@lightning-ts/torch/data';
 import { isPlainObject } from '../describe.js';
 import { LightningError } from '../errors.js';
@@ -66,8 +66,8 @@ export class LightningDataModule<Batch = unknown, HParams extends object = Recor
   loadStateDict(_state: Record<string, unknown>): void {}
 
   /**
-   * A data module over ready datasets, with a loader for each; only training data is shuffled, unless it is a stream. The options
-   * go to the constructor of a subclass.
+   * A data module over ready datasets, with a loader for each; only training data is shuffled, unless it is a stream. Batches are in
+   * pinned memory where there is a GPU. The options go to the constructor of a subclass.
    */
   static fromDatasets<Module extends LightningDataModule, Sample>(
     this: new (
@@ -84,7 +84,7 @@ export class LightningDataModule<Batch = unknown, HParams extends object = Recor
         {
           batchSize,
           numWorkers,
-          pinMemory: true,
+          pinMemory: cuda.isAvailable(),
           ...(dataset instanceof IterableDataset ? {} : { shuffle: isTraining }),
           ...(numWorkers > 0 ? { persistentWorkers: true } : {}),
         } as { batchSize: number },
@@ -108,18 +108,19 @@ export class LightningDataModule<Batch = unknown, HParams extends object = Recor
    * Builds the data module from the hyperparameters in a checkpoint. `overrides` replace saved ones. Its state, if it keeps
    * one, comes back when the run is resumed.
    *
-   * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID
+   * @param source the file's path, or its bytes
+   * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, CHECKPOINT_DAMAGED
    */
   static async loadFromCheckpoint<Module extends LightningDataModule, Options>(
     this: new (
       options: Options,
     ) => Module,
-    path: string,
+    source: string | Uint8Array,
     overrides: NoInfer<Partial<NonNullable<Options>> & { readonly hparamsFile?: string }> = {} as never,
   ): Promise<Module> {
     // Loaded on demand: reading files is not needed otherwise.
     const { loadDataModuleFromCheckpoint } = await import('./loadFromCheckpoint.js');
-    return loadDataModuleFromCheckpoint(this as never, path, overrides) as Promise<Module>;
+    return loadDataModuleFromCheckpoint(this as never, source, overrides) as Promise<Module>;
   }
 
   /** One line for each kind of loader, with the sizes of the datasets. */

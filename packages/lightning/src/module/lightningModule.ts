@@ -1,11 +1,12 @@
 import type { MetricCollection } from '@lightning-ts/metrics';
 import type { Device, DType, Tensor } from '@lightning-ts/torch';
-import { deviceOf, getDefaultDType, noGrad, warn } from '@lightning-ts/torch';
+import { deviceOf, getDefaultDType, warn } from '@lightning-ts/torch';
 import type { ScriptModule } from '@lightning-ts/torch/jit';
 import { clipGradNorm_, clipGradValue_, Module } from '@lightning-ts/torch/nn';
 import type { Closure, Optimizer } from '@lightning-ts/torch/optim';
 import type { Callback } from '../callbacks/callback.js';
 import { LightningError } from '../errors.js';
+import type { ExampleInput } from '../exampleInputs.js';
 import type { ModuleHooks } from '../hooks/trainerHooks.js';
 import type { Logger } from '../loggers/logger.js';
 import type { LightningOptimizer, OptimizerList, OptimizerTuple } from '../loops/lightningOptimizer.js';
@@ -17,9 +18,17 @@ import type { LoadFromCheckpointOptions } from './loadFromCheckpoint.js';
 import type { LogDictOptions, LoggedValue, LogOptions } from './log.js';
 import { type BackwardOptions, contextOf, type GatherOptions, type ModuleContext } from './moduleContext.js';
 import type { AnyScheduler, OptimizersConfig } from './optimizersConfig.js';
+import type { TorchscriptOptions } from './torchscript.js';
 
-/** What `trainingStep` may return: the loss, an object with it, or null to skip the batch. Manual optimization may return nothing. */
-export type StepOutput = Tensor | ({ readonly loss: Tensor } & Readonly<Record<string, unknown>>) | null | void;
+/**
+ * What `trainingStep` may return: the loss, an object with it, or null to skip the batch. Manual optimization may return nothing.
+ * `weight` is how much the loss counts with `accumulationDivisor: 'weight'`: the tokens that its mean is over, say.
+ */
+export type StepOutput =
+  | Tensor
+  | ({ readonly loss: Tensor; readonly weight?: number | Tensor } & Readonly<Record<string, unknown>>)
+  | null
+  | void;
 
 /** How gradients are clipped: by their common norm, or each element by itself. */
 export type GradientClipAlgorithm = 'norm' | 'value';
@@ -34,13 +43,14 @@ export type GradientClipAlgorithm = 'norm' | 'value';
  * @typeParam Batch what the loaders yield
  * @typeParam HParams the constructor's options, typed in `this.hparams`
  */
+// biome-ignore lint/correctness/noUnusedVariables: the interface below uses them
 export class LightningModule<Batch = unknown, HParams extends object = Record<string, unknown>> extends Module {
   /** Set to false in the constructor to call `manualBackward` and `step` yourself in `trainingStep`. */
   automaticOptimization = true;
   /** Whether loading a checkpoint demands that its keys and the module's are the same. */
   strictLoading = true;
-  /** An input for `forward`, for the model summary and for exports: a tensor, or an array of positional inputs. */
-  exampleInputArray: Tensor | readonly unknown[] | null = null;
+  /** An example of what `forward` takes, for the model summary and for exports. */
+  exampleInputArray: ExampleInput | null = null;
 
   /** Computes the module's output. Overridden with exact types. */
   forward(..._inputs: never[]): unknown {
@@ -277,55 +287,33 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
    * Records `forward` as a TorchScript program that Python and C++ run too. The module is in evaluation mode meanwhile.
    *
    * @param path where to save it; null: nowhere
-   * @param options.exampleInputs the arguments of `forward`: an array of them, or a tensor. Default: `exampleInputArray`
+   * @param options.exampleInputs what `forward` takes: a tensor, an array of arguments, or an object. Default: `exampleInputArray`
    * @param options.method `'trace'`; there is no source to script
    * @throws LightningError EXPORT_INPUT without example inputs, OPTION_UNAVAILABLE for another method; TorchError TRACE
    */
   async toTorchscript(path: string | null = null, options: TorchscriptOptions = {}): Promise<ScriptModule> {
-    const { exampleInputs = this.exampleInputArray, method = 'trace', ...rest } = options;
-    if (method !== 'trace') {
-      throw new LightningError(
-        'OPTION_UNAVAILABLE',
-        `toTorchscript: method is '${String(method)}'. TypeScript has no source that TorchScript could read; use 'trace'.`,
-      );
-    }
-    if (exampleInputs === null) {
-      throw new LightningError(
-        'EXPORT_INPUT',
-        `toTorchscript needs an example of what ${this.constructor.name}.forward takes. Give exampleInputs, or set ` +
-          'this.exampleInputArray.',
-      );
-    }
     // Loaded on demand, as it is not needed to train or to predict.
-    const { save, trace } = await import('@lightning-ts/torch/jit');
-    const before = this.modules().map((part) => [part, part.training] as const);
-    const onDevice = this.transferBatchToDevice?.(exampleInputs as Batch, this.device, 0) ?? exampleInputs;
-    this.eval();
-    try {
-      const script = noGrad(() => trace(this as never, onDevice as never, rest as never)) as ScriptModule;
-      if (path !== null) await save(script as never, path);
-      return script;
-    } finally {
-      for (const [part, mode] of before) part.training = mode;
-    }
+    const { exportTorchscript } = await import('./torchscript.js');
+    return exportTorchscript(this as AnyLightningModule, path, options);
   }
 
   /**
    * Builds the module from a checkpoint's hyperparameters and loads its weights. `overrides` replace saved hyperparameters:
    * `await LitModel.loadFromCheckpoint('last.ckpt', { learningRate: 1e-4 })`. The result is in training mode.
    *
-   * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID
+   * @param source the file's path, or its bytes
+   * @throws LightningError CHECKPOINT_NOT_FOUND, CHECKPOINT_INVALID, CHECKPOINT_DAMAGED
    */
   static async loadFromCheckpoint<Model extends AnyLightningModule, Options>(
     this: new (
       options: Options,
     ) => Model,
-    path: string,
+    source: string | Uint8Array,
     overrides: NoInfer<Partial<NonNullable<Options>> & LoadFromCheckpointOptions> = {} as never,
   ): Promise<Model> {
     // Loaded on demand: a module that is only built and called does not need the file reader.
     const { loadModuleFromCheckpoint } = await import('./loadFromCheckpoint.js');
-    return loadModuleFromCheckpoint(this as never, path, overrides);
+    return loadModuleFromCheckpoint(this as never, source, overrides);
   }
 
   private context(member: string): ModuleContext {
@@ -337,18 +325,6 @@ export class LightningModule<Batch = unknown, HParams extends object = Record<st
         'predict runs.',
     );
   }
-}
-
-/** How `toTorchscript` records: the options of `trace` beside its own. */
-export interface TorchscriptOptions {
-  readonly exampleInputs?: Tensor | readonly unknown[] | null;
-  readonly method?: 'trace';
-  /** Run both once more and compare. Default true. */
-  readonly checkTrace?: boolean;
-  /** Further inputs to compare with, of other sizes for example. */
-  readonly checkInputs?: readonly (readonly unknown[])[];
-  /** Whether to refuse objects among the outputs, whose keys become constants. Default true. */
-  readonly strict?: boolean;
 }
 
 /** What `allGather` makes of numbers, tensors and collections of them. */

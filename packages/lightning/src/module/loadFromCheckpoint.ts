@@ -1,6 +1,6 @@
 import { warn } from '@lightning-ts/torch';
 import { type MapLocation, PickledObject } from '@lightning-ts/torch/serialize';
-import { type ReadCheckpoint, readCheckpoint } from '../checkpoint/readCheckpoint.js';
+import { nameOfSource, type ReadCheckpoint, readCheckpoint } from '../checkpoint/readCheckpoint.js';
 import { isPlainObject } from '../describe.js';
 import { LightningError } from '../errors.js';
 import { fromStored } from './hparams.js';
@@ -34,12 +34,13 @@ export function hyperparametersIn(checkpoint: ReadCheckpoint): Record<string, un
 /** Builds a module from a checkpoint; see `LightningModule.loadFromCheckpoint`. */
 export async function loadModuleFromCheckpoint<Model extends AnyLightningModule>(
   create: new (options: object) => Model,
-  path: string,
+  source: string | Uint8Array,
   given: object,
 ): Promise<Model> {
+  const path = nameOfSource(source);
   const { strict, mapLocation, hparamsFile, ...overrides } = given as LoadFromCheckpointOptions &
     Record<string, unknown>;
-  const checkpoint = await readCheckpoint(path, mapLocation);
+  const checkpoint = await readCheckpoint(source, mapLocation);
   const saved =
     hparamsFile === undefined ? hyperparametersIn(checkpoint) : fromStored(await readHparamsFile(hparamsFile), {});
   const module = new create({ ...plainHyperparameters(saved, overrides, path), ...overrides });
@@ -55,11 +56,12 @@ export async function loadModuleFromCheckpoint<Model extends AnyLightningModule>
 /** Builds a data module from a checkpoint; see `LightningDataModule.loadFromCheckpoint`. */
 export async function loadDataModuleFromCheckpoint(
   create: new (options: object) => object,
-  path: string,
+  source: string | Uint8Array,
   given: object,
 ): Promise<object> {
+  const path = nameOfSource(source);
   const { hparamsFile, ...overrides } = given as { hparamsFile?: string } & Record<string, unknown>;
-  const checkpoint = await readCheckpoint(path);
+  const checkpoint = await readCheckpoint(source);
   const { datamodule_hyper_parameters: stored, lightning_ts: ours } = checkpoint;
   const names =
     isPlainObject(ours) && isPlainObject(ours.datamodule_hparams_names) ? ours.datamodule_hparams_names : {};

@@ -1,12 +1,31 @@
 import type { Metric } from '@lightning-ts/metrics';
-import type { Tensor } from '@lightning-ts/torch';
+import type { amax, amin, max, mean, min, sum, Tensor } from '@lightning-ts/torch';
 import type { ProcessGroup } from '@lightning-ts/torch/distributed';
 
 /** What `log` accepts: a number, a boolean, a tensor with one element, or a metric that is an attribute of the module. */
 export type LoggedValue = number | boolean | Tensor | Metric;
 
-/** How the values of an epoch become one. */
-export type ReduceFx = 'mean' | 'avg' | 'sum' | 'min' | 'max';
+/** How the values of an epoch become one: by name, or as the function of torch or of `Math` that does it. */
+export type ReduceFx =
+  | 'mean'
+  | 'avg'
+  | 'sum'
+  | 'min'
+  | 'max'
+  | typeof mean
+  | typeof sum
+  | typeof min
+  | typeof max
+  | typeof amin
+  | typeof amax
+  | typeof Math.min;
+
+/**
+ * What the loggers show a value over. `'step'`: the loggers' own count, batches after which an optimizer stepped; `'globalStep'`:
+ * optimizer steps; `'batches'`: training batches; `'epoch'`; `'seconds'` since the run began; `{ metric }`: another logged value,
+ * such as the tokens seen.
+ */
+export type XAxis = 'step' | 'globalStep' | 'batches' | 'epoch' | 'seconds' | { readonly metric: string };
 
 /** Where a logged value goes and how it is reduced. */
 export interface LogOptions {
@@ -14,6 +33,8 @@ export interface LogOptions {
   readonly progBar?: boolean;
   /** Send it to the loggers. Default true. */
   readonly logger?: boolean;
+  /** What the loggers show it over. Values with one axis share a row. Default `'step'`. */
+  readonly xAxis?: XAxis;
   /** Record the value of each step. Default: true in the hooks of a training batch, false elsewhere. */
   readonly onStep?: boolean;
   /** Record the reduction over the epoch. Default: false in the hooks of a training batch, true elsewhere. */

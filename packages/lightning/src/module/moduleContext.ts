@@ -14,7 +14,8 @@ import type { LoggedValue, LogOptions } from './log.js';
  */
 export interface ModuleContext {
   readonly trainer: Trainer;
-  readonly device: Device;
+  /** Where the run computes; null when none is going on. */
+  readonly device: Device | null;
   readonly currentEpoch: number;
   readonly globalStep: number;
   readonly globalRank: number;

@@ -1,6 +1,6 @@
 import { type DType, getDefaultDType, setDefaultDType } from '@lightning-ts/torch';
+import { mapTensors } from '../mapTensors.js';
 import type { LightningModule } from '../module/lightningModule.js';
-import { mapTensors } from '../strategies/moveToDevice.js';
 import { Precision } from './precision.js';
 import { refuseAsync } from './refuseAsync.js';
 

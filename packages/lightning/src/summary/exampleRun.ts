@@ -1,9 +1,11 @@
 import { forkRng, noGrad, observeOperators, Tensor, warn } from '@lightning-ts/torch';
 import type { Module } from '@lightning-ts/torch/nn';
+import { isPlainObject } from '../describe.js';
+import { type ExampleInput, exampleArguments } from '../exampleInputs.js';
 import { operatorFlops } from './operatorFlops.js';
 
-/** A model that may bring an example input: a tensor, or an array of positional inputs. */
-export type ExampleModel = Module & { readonly exampleInputArray?: Tensor | readonly unknown[] | null };
+/** A model that may bring an example of what its `forward` takes. */
+export type ExampleModel = Module & { readonly exampleInputArray?: ExampleInput | null };
 
 /** What one module did with the example input. */
 export interface ModuleRun {
@@ -26,7 +28,7 @@ export function runExample(model: ExampleModel, measuresTime: boolean): Map<Modu
   const example = model.exampleInputArray ?? null;
   if (example === null) return null;
   const runs = new Map<Module, ModuleRun>();
-  const inputs = (Array.isArray(example) ? example : [example]).map((input: unknown) => fitted(input, model));
+  const inputs = exampleArguments(example, model);
   const forward = (): unknown => (model.forward as (...given: unknown[]) => unknown)(...inputs);
   const modes = model.modules().map((module) => [module, module.training] as const);
   try {
@@ -93,17 +95,12 @@ function watchTime(model: Module, runs: Map<Module, ModuleRun>, forward: () => u
   }
 }
 
-/** The example on the device of the model, floats in its element type. */
-function fitted(input: unknown, model: Module): unknown {
-  const parameter = model.parameters()[0];
-  if (!(input instanceof Tensor) || parameter === undefined) return input;
-  const moved = input.to(parameter.device);
-  const differs = moved.isFloatingPoint() && parameter.isFloatingPoint() && moved.dtype !== parameter.dtype;
-  return differs ? moved.to(parameter.dtype) : moved;
-}
-
 function shapeText(value: unknown): string {
   if (value instanceof Tensor) return `[${value.shape.join(', ')}]`;
   if (Array.isArray(value)) return `[${value.map(shapeText).join(', ')}]`;
+  if (isPlainObject(value))
+    return `{${Object.entries(value)
+      .map(([name, item]) => `${name}: ${shapeText(item)}`)
+      .join(', ')}}`;
   return '?';
 }

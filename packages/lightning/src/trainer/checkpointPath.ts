@@ -5,6 +5,7 @@ import { ModelCheckpoint } from '../callbacks/modelCheckpoint.js';
 import { OnExceptionCheckpoint } from '../callbacks/onExceptionCheckpoint.js';
 import { AsyncCheckpointIO } from '../checkpoint/asyncCheckpointIo.js';
 import { type CheckpointIO, TorchCheckpointIO } from '../checkpoint/checkpointIo.js';
+import { isUrl, notLocal } from '../checkpoint/readCheckpoint.js';
 import { LightningError } from '../errors.js';
 import type { Stage } from '../hooks/trainerHooks.js';
 import type { Trainer } from './trainer.js';
@@ -41,6 +42,7 @@ export function resolveCheckpointPath(
     );
   }
   if (existsSync(asked) || !keepsFiles(trainer.checkpointIo)) return asked;
+  if (isUrl(asked)) throw notLocal(asked);
   throw new LightningError(
     'CHECKPOINT_NOT_FOUND',
     `ckptPath is '${asked}', but nothing is there. Give the path of a .ckpt file, 'best', 'last', 'hpc' or 'auto'.`,

@@ -47,7 +47,7 @@ export function fitOptionsOf<Batch>(
   if (isLoader(data)) return { trainDataloaders: data as TrainLoaders<Batch>, valDataloaders };
   // The loaders' place may hold a data module, as in the reference.
   const { trainDataloaders } = data as FitOptions<Batch>;
-  checkNames('fit', data, ['trainDataloaders', 'valDataloaders', 'datamodule', 'ckptPath']);
+  checkOptions('fit', data, ['trainDataloaders', 'valDataloaders', 'datamodule', 'ckptPath']);
   if (!((trainDataloaders as unknown) instanceof LightningDataModule)) return data as FitOptions<Batch>;
   const { trainDataloaders: datamodule, ...rest } = data as FitOptions<Batch>;
   return { ...rest, datamodule: datamodule as unknown as LightningDataModule };
@@ -64,7 +64,7 @@ export function evaluationOptionsOf<Options extends EvaluationOptions>(
 ): Options {
   if (data instanceof LightningDataModule) return { datamodule: data } as Options;
   if (isLoader(data)) return { dataloaders: data } as Options;
-  checkNames(stage, data, [
+  checkOptions(stage, data, [
     'dataloaders',
     'datamodule',
     'ckptPath',
@@ -74,7 +74,7 @@ export function evaluationOptionsOf<Options extends EvaluationOptions>(
   return (dataloaders instanceof LightningDataModule ? { datamodule: dataloaders } : data) as Options;
 }
 
-function checkNames(stage: string, options: unknown, known: readonly string[]): void {
+function checkOptions(stage: string, options: unknown, known: readonly string[]): void {
   if (!isPlainObject(options)) {
     throw new LightningError(
       'LOADER_INVALID',
@@ -89,4 +89,20 @@ function checkNames(stage: string, options: unknown, known: readonly string[]): 
       `${stage} has no option '${name}'. ${near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `It has ${known.join(', ')}.`}`,
     );
   }
+  checkValue(stage, options, 'datamodule', (value) => value instanceof LightningDataModule, 'a LightningDataModule');
+  checkValue(stage, options, 'ckptPath', (value) => typeof value === 'string' && value !== '', 'a path or null');
+  for (const name of ['verbose', 'returnPredictions'])
+    checkValue(stage, options, name, (value) => typeof value === 'boolean', 'true or false');
+}
+
+function checkValue(
+  stage: string,
+  options: Readonly<Record<string, unknown>>,
+  name: string,
+  isGood: (value: unknown) => boolean,
+  expected: string,
+): void {
+  const value = options[name];
+  if (value === undefined || value === null || isGood(value)) return;
+  throw new LightningError('OPTION_INVALID', `${stage}: ${name} is ${describe(value)}. Use ${expected}.`);
 }

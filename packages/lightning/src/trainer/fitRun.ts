@@ -1,6 +1,8 @@
 import { LightningError } from '../errors.js';
+import { refusePromise } from '../hooks/refusePromise.js';
 import { processSync } from '../logging/processSync.js';
 import { ResultStore } from '../logging/resultStore.js';
+import { AccumulationWindow } from '../loops/accumulationWindow.js';
 import { RunAgreement } from '../loops/agreement.js';
 import { AutomaticStep } from '../loops/automaticStep.js';
 import type { ConfiguredOptimizers } from '../loops/configureOptimizers.js';
@@ -43,12 +45,15 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     toggle: new OptimizerToggle(optimizers),
     resumeFrom: null,
     cutOff: null,
+    window: module.automaticOptimization
+      ? new AccumulationWindow({ data, module, optimizers, settings, strategy: run.strategy })
+      : null,
   };
-  const automatic = module.automaticOptimization ? new AutomaticStep(assembled) : null;
-  const step = automatic ?? new ManualStep(assembled);
-  const clips = automatic !== null && mayClip(module, settings);
+  const { window } = assembled;
+  const step = window === null ? new ManualStep(assembled) : new AutomaticStep(assembled, window);
+  const clips = window !== null && mayClip(module, settings);
   const host: OptimizerHost = {
-    isManual: automatic === null,
+    isManual: window === null,
     toggled: (handle, fn) => module.toggledOptimizer(handle, fn),
     precisionStep: precision.optimizerStep?.bind(precision) ?? null,
     countManualStep: (phase, handle) => {
@@ -59,9 +64,12 @@ export function fitRun(run: Run, parts: FitParts): FitRun {
     },
     beforeUpdate: ({ optimizer }) => {
       precision.unscaleGradients?.(optimizer);
-      automatic?.correctWindow();
+      window?.correct();
       run.hooks.callSync('onBeforeOptimizerStep', optimizer);
-      if (clips) module.configureGradientClipping(optimizer, settings.gradientClipVal, settings.gradientClipAlgorithm);
+      if (!clips) return;
+      const { gradientClipAlgorithm, gradientClipVal } = settings;
+      const result: unknown = module.configureGradientClipping(optimizer, gradientClipVal, gradientClipAlgorithm);
+      refusePromise(module.constructor.name, 'configureGradientClipping', result);
     },
   };
   for (const optimizer of configured.optimizers) optimizers.push(new LightningOptimizer(optimizer, host));
@@ -128,6 +136,13 @@ export function checkTrainable(module: LightningModule, options: ResolvedOptions
       'OPTION_CONFLICT',
       `accumulateGradBatches is ${options.accumulateGradBatches}, but ${name} turns automatic optimization off, so nothing ` +
         `accumulates. Remove the option, or step every ${options.accumulateGradBatches} batches in trainingStep.`,
+    );
+  }
+  if (options.accumulationDivisor === 'weight') {
+    throw new LightningError(
+      'OPTION_CONFLICT',
+      `accumulationDivisor is 'weight', but ${name} turns automatic optimization off, so nothing accumulates. ` +
+        'Remove the option, and divide the losses in trainingStep.',
     );
   }
   if (options.gradientClipVal !== null && options.gradientClipVal > 0) {

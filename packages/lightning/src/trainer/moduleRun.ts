@@ -19,7 +19,7 @@ function contextFor(trainer: Trainer): ModuleContext {
   return {
     trainer,
     get device() {
-      return trainer.strategy.rootDevice;
+      return trainer.control.status === 'running' ? trainer.strategy.rootDevice : null;
     },
     get currentEpoch() {
       return trainer.currentEpoch;

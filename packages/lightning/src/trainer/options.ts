@@ -1,6 +1,7 @@
 import type { Callback } from '../callbacks/callback.js';
 import type { Duration } from '../callbacks/duration.js';
 import type { Logger } from '../loggers/logger.js';
+import type { AccumulationDivisor } from '../loops/run.js';
 import type { GradientClipAlgorithm } from '../module/lightningModule.js';
 import type { PrecisionOption } from '../precision/precision.js';
 import type { Strategy } from '../strategies/strategy.js';
@@ -88,9 +89,11 @@ export interface TrainerOptions {
   readonly accumulateGradBatches?: number;
   /**
    * What the loss of a batch is divided by while gradients accumulate. `'window'`: the batches that are really in the window, also
-   * when the last one of an epoch is shorter; `'option'`: always `accumulateGradBatches`. Default `'window'`.
+   * when the last one of an epoch is shorter; `'option'`: always `accumulateGradBatches`; `'weight'`: each loss counts by its
+   * `weight`, which `trainingStep` returns beside it (the tokens that its mean is over, say), or else by the samples of its batch,
+   * so that the gradients are those of one batch with all of them, over all processes too. Default `'window'`.
    */
-  readonly accumulationDivisor?: 'window' | 'option';
+  readonly accumulationDivisor?: AccumulationDivisor;
   /** The norm or value gradients are clipped to; null for no clipping. Default null. */
   readonly gradientClipVal?: number | null;
   /** Default `'norm'`. */
@@ -110,7 +113,8 @@ export interface TrainerOptions {
   readonly barebones?: boolean;
   /**
    * Parts that take the place of the usual ones: a `Precision` of one's own, a `CheckpointIO` that decides where and how
-   * checkpoints are kept, a `ClusterEnvironment` for how the processes are started and find each other.
+   * checkpoints are kept, a `ClusterEnvironment` for how the processes are started and find each other, a `LayerSync` for layers
+   * that work over all of them.
    */
   readonly plugins?: Plugin | readonly Plugin[];
   /** Measures where the time goes: `'simple'`, `'advanced'`, `'pytorch'` or a `Profiler`. Default null: nothing is measured, and nothing slower. */

@@ -5,7 +5,7 @@ import { configureOptimizers } from '../loops/configureOptimizers.js';
 import { evaluationLoop } from '../loops/evaluationLoop.js';
 import { FitProgress } from '../loops/progress.js';
 import type { EvaluationRun, FitRun } from '../loops/run.js';
-import { TrainData } from '../loops/trainData.js';
+import { lastReload, TrainData } from '../loops/trainData.js';
 import type { Loader } from '../module/loaderTypes.js';
 import { amountSize } from './amounts.js';
 import { restoreFit, restoreModule } from './checkpoint.js';
@@ -92,17 +92,20 @@ async function sanityCheck(session: Session, run: FitRun): Promise<Loader[]> {
   const states = metricsOf(module).map(([, metric]) => [metric, metric.takeStates(), metric.updateCount] as const);
   let loaders: Loader[] = [];
   // With the random numbers as they were: whether it runs changes nothing in training.
-  await forkRng(async () => {
-    control.stage = 'sanity_check';
-    trainer.sanityCheck = null;
-    await hooks.call('onSanityCheckStart');
-    loaders = await validationLoaders(session);
-    const check = inFitEvaluation(session, run, loaders, trainer.options.numSanityValSteps);
-    trainer.sanityCheck = check;
-    if (loaders.length > 0) await evaluationLoop(check);
-    await hooks.call('onSanityCheckEnd');
-    control.stage = null;
-  });
+  await forkRng(
+    async () => {
+      control.stage = 'sanity_check';
+      trainer.sanityCheck = null;
+      await hooks.call('onSanityCheckStart');
+      loaders = await validationLoaders(session);
+      const check = inFitEvaluation(session, run, loaders, trainer.options.numSanityValSteps);
+      trainer.sanityCheck = check;
+      if (loaders.length > 0) await evaluationLoop(check);
+      await hooks.call('onSanityCheckEnd');
+      control.stage = null;
+    },
+    { devices: ['cpu', trainer.strategy.rootDevice] },
+  );
   forget();
   for (const [metric, state, updates] of states) metric.putStates(state, updates);
   return loaders;
@@ -111,8 +114,9 @@ async function sanityCheck(session: Session, run: FitRun): Promise<Loader[]> {
 function addValidation(session: Session, run: FitRun, loaders: readonly Loader[]): void {
   const { options } = session.trainer;
   const evaluation = inFitEvaluation(session, run, loaders, null);
-  let loadedFor = run.progress.currentEpoch;
-  const { reloadDataloadersEveryNEpochs: reloadEvery } = options;
+  const { checkValEveryNEpoch, reloadDataloadersEveryNEpochs: reloadEvery } = options;
+  const validatesIn = (epoch: number): boolean => (epoch + 1) % (checkValEveryNEpoch ?? 1) === 0;
+  let loadedFor = lastReload(run.progress.currentEpoch, reloadEvery, validatesIn);
   run.evaluation = evaluation;
   run.validation = validationSchedule(options, run.data.total, async () => {
     const { control, progress } = run;

@@ -108,7 +108,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const deterministic =
     given.deterministic === 'warn' ? 'warn' : boolean('deterministic', given.deterministic ?? false);
   return Object.freeze({
-    strategy: resolveStrategy(given, numNodes, plugins.environment),
+    strategy: resolveStrategy(given, numNodes, plugins),
     numNodes,
     precision: precisionName(given.precision ?? '32-true'),
     plugins,
@@ -131,7 +131,11 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     enableCheckpointing: boolean('enableCheckpointing', given.enableCheckpointing ?? !barebones),
     enableProgressBar: boolean('enableProgressBar', given.enableProgressBar ?? !barebones),
     enableModelSummary: boolean('enableModelSummary', given.enableModelSummary ?? !barebones),
-    accumulationDivisor: oneOf('accumulationDivisor', given.accumulationDivisor ?? 'window', ['window', 'option']),
+    accumulationDivisor: oneOf('accumulationDivisor', given.accumulationDivisor ?? 'window', [
+      'window',
+      'option',
+      'weight',
+    ]),
     accumulateGradBatches: integer('accumulateGradBatches', given.accumulateGradBatches ?? 1, 1),
     gradientClipVal: resolveClipValue(given.gradientClipVal ?? null),
     gradientClipAlgorithm: oneOf('gradientClipAlgorithm', given.gradientClipAlgorithm ?? 'norm', ['norm', 'value']),
@@ -229,10 +233,14 @@ function resolveClipValue(value: number | null): number | null {
 }
 
 function resolveLoggers(value: NonNullable<TrainerOptions['logger']>): readonly Logger[] | true {
-  if (typeof value === 'boolean') return value ? true : [];
-  const list = value instanceof Logger ? [value] : value;
+  return typeof value === 'boolean' ? (value ? true : []) : loggerList('logger', value, ', true or false');
+}
+
+/** @throws LightningError OPTION_INVALID for what is no Logger */
+export function loggerList(name: string, value: unknown, orElse = ''): readonly Logger[] {
+  const list: unknown = value instanceof Logger ? [value] : value;
   if (Array.isArray(list) && list.every((logger) => logger instanceof Logger)) return list;
-  throw invalid('logger', value, 'a Logger, an array of them, true or false');
+  throw invalid(name, value, `a Logger, an array of them${orElse}`);
 }
 
 function resolveCallbacks(value: NonNullable<TrainerOptions['callbacks']>): readonly Callback[] {

@@ -4,9 +4,10 @@ import { LightningError } from '../errors.js';
 import { Precision } from '../precision/precision.js';
 import { ClusterEnvironment } from '../strategies/clusterEnvironment.js';
 import { detectEnvironment } from '../strategies/environments/detectEnvironment.js';
+import { LayerSync } from '../strategies/layerSync.js';
 
 /** A part of the Trainer that can be replaced. */
-export type Plugin = CheckpointIO | Precision | ClusterEnvironment;
+export type Plugin = CheckpointIO | Precision | ClusterEnvironment | LayerSync;
 
 /** The parts that `plugins` replaces, with the usual ones where it does not. */
 export interface ResolvedPlugins {
@@ -15,6 +16,8 @@ export interface ResolvedPlugins {
   readonly precision: Precision | null;
   /** What started this process, and what it says of the job. */
   readonly environment: ClusterEnvironment;
+  /** Null: what `syncBatchnorm` says. */
+  readonly layerSync: LayerSync | null;
 }
 
 /** @throws LightningError OPTION_INVALID, OPTION_CONFLICT for two of one kind */
@@ -24,11 +27,11 @@ export function resolvePlugins(given: Plugin | readonly Plugin[]): ResolvedPlugi
   if (wrong >= 0) {
     throw new LightningError(
       'OPTION_INVALID',
-      `plugins[${wrong}] is ${describe(list[wrong])}. Use a Precision, a ClusterEnvironment, or a CheckpointIO: an object with ` +
+      `plugins[${wrong}] is ${describe(list[wrong])}. Use a Precision, a ClusterEnvironment, a LayerSync, or a CheckpointIO: an object with ` +
         'saveCheckpoint, loadCheckpoint and removeCheckpoint.',
     );
   }
-  const [precision, environment, checkpointIo] = kinds.map(({ is, name }) => {
+  const [precision, environment, layerSync, checkpointIo] = kinds.map(({ is, name }) => {
     const found = list.filter(is);
     if (found.length <= 1) return found[0] ?? null;
     throw new LightningError(
@@ -39,6 +42,7 @@ export function resolvePlugins(given: Plugin | readonly Plugin[]): ResolvedPlugi
   return {
     precision: precision as Precision | null,
     environment: (environment as ClusterEnvironment | null) ?? detectEnvironment(),
+    layerSync: layerSync as LayerSync | null,
     checkpointIo: (checkpointIo as CheckpointIO | null) ?? new TorchCheckpointIO(),
   };
 }
@@ -46,6 +50,7 @@ export function resolvePlugins(given: Plugin | readonly Plugin[]): ResolvedPlugi
 const kinds: readonly { readonly name: string; readonly is: (value: unknown) => boolean }[] = [
   { name: 'Precision', is: (value) => value instanceof Precision },
   { name: 'ClusterEnvironment', is: (value) => value instanceof ClusterEnvironment },
+  { name: 'LayerSync', is: (value) => value instanceof LayerSync },
   { name: 'CheckpointIO', is: isCheckpointIO },
 ];
 

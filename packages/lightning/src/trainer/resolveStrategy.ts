@@ -1,11 +1,12 @@
 import { Device, devices as listDevices } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
 import { describe } from '../module/hparams.js';
-import type { ClusterEnvironment } from '../strategies/clusterEnvironment.js';
+import { TorchSyncBatchNorm } from '../strategies/layerSync.js';
 import { SingleDeviceStrategy } from '../strategies/singleDeviceStrategy.js';
 import type { Strategy } from '../strategies/strategy.js';
 import { StrategyRegistry } from '../strategies/strategyRegistry.js';
 import type { TrainerOptions } from './options.js';
+import type { ResolvedPlugins } from './resolvePlugins.js';
 
 /**
  * Chooses the strategy and the devices from `accelerator`, `devices`, `numNodes`, `strategy`, and what started this process.
@@ -15,8 +16,13 @@ import type { TrainerOptions } from './options.js';
 export function resolveStrategy(
   { accelerator = 'auto', devices: given = 'auto', strategy = 'auto', syncBatchnorm = false }: TrainerOptions,
   numNodes: number,
-  environment: ClusterEnvironment,
+  { environment, layerSync }: ResolvedPlugins,
 ): Strategy {
+  if (layerSync !== null && syncBatchnorm)
+    throw new LightningError(
+      'OPTION_CONFLICT',
+      `plugins has a ${layerSync.constructor.name}, and syncBatchnorm is true, which is a LayerSync too. Leave one.`,
+    );
   const isInstance = typeof strategy === 'object' && strategy !== null;
   if (isInstance) {
     if (typeof (strategy as Partial<Strategy>).connect !== 'function')
@@ -49,7 +55,12 @@ export function resolveStrategy(
   }
   if (name === 'single_device' || (name === 'auto' && processes === 1)) return new SingleDeviceStrategy(list[0]!);
   const chosen = isInstance ? strategy : (entry ?? StrategyRegistry.get('ddp')).create();
-  chosen.useResources?.({ devices: list, numNodes, environment, syncBatchnorm });
+  chosen.useResources?.({
+    devices: list,
+    numNodes,
+    environment,
+    layerSync: layerSync ?? (syncBatchnorm ? new TorchSyncBatchNorm() : null),
+  });
   return chosen;
 }
 

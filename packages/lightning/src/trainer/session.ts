@@ -85,9 +85,19 @@ export class Session {
     this.connectCallbacks();
     this.reached.add('setup');
     await hooks.call('setup', stage);
-    await module.configureModel?.();
+    await this.configureModel();
     this.undo.push(watchMetrics(module));
     this.undo.push(joinMetrics(module, metricSync(strategy)));
+  }
+
+  /** What is built here is in the run's precision from the start, up to the first await. */
+  private configureModel(): void | Promise<void> {
+    const { module } = this;
+    const { precision } = this.run;
+    if (module.configureModel === undefined) return;
+    return precision.initModule === undefined
+      ? module.configureModel()
+      : precision.initModule(() => module.configureModel!());
   }
 
   /** Lets callbacks log as the module does, by the rules of the hook that is running. */

@@ -145,6 +145,37 @@ describe('a signal in the middle of an epoch', () => {
     process.exitCode = undefined;
   });
 
+  test('in an evaluation ends it in order after the batch, with an error, since there is no result', async () => {
+    for (const stage of ['validate', 'test', 'predict'] as const) {
+      const trainer = new Trainer({ ...quiet, limitValBatches: 5, limitTestBatches: 5, limitPredictBatches: 5 });
+      const model = new BoringModel();
+      const seen: string[] = [];
+      const note = (text: string) => () => void seen.push(text);
+      const onBatchEnd = (): void => {
+        seen.push('batch');
+        if (seen.length === 2) trainer.control.signal = 'SIGTERM';
+      };
+      Object.assign(model, {
+        onValidationBatchEnd: onBatchEnd,
+        onTestBatchEnd: onBatchEnd,
+        onPredictBatchEnd: onBatchEnd,
+        onValidationEnd: note('end'),
+        onTestEnd: note('end'),
+        onPredictEnd: note('end'),
+        teardown: note('teardown'),
+      });
+      const running = trainer[stage](model);
+      await expect(running).rejects.toMatchObject({ code: 'RUN_INTERRUPTED' });
+      expect([seen, trainer.state.status, model.training]).toEqual([
+        ['batch', 'batch', 'teardown'],
+        'interrupted',
+        true,
+      ]);
+      expect(process.exitCode).toBe(143);
+      process.exitCode = undefined;
+    }
+  });
+
   test('a second Ctrl-C ends the process at once', async () => {
     const forever = 'if (batchIdx === 2) return new Promise((resolve) => setTimeout(resolve, 60000));';
     const outcome = await runUntilBegun(program(forever), (child) => {

@@ -1,18 +1,11 @@
-import { existsSync } from 'node:fs';
-import {
-  isAnomalyEnabled,
-  setCudnnBenchmark,
-  setDetectAnomaly,
-  useDeterministicAlgorithms,
-  warn,
-} from '@lightning-ts/torch';
-import type { Module } from '@lightning-ts/torch/nn';
-import { OnExceptionCheckpoint } from '../callbacks/onExceptionCheckpoint.js';
+import { setCudnnBenchmark, useDeterministicAlgorithms, warn } from '@lightning-ts/torch';
+import { type Module, skipInit } from '@lightning-ts/torch/nn';
+import { recordBatchIndices } from '../callbacks/batchIndices.js';
 import { readCheckpointFrom } from '../checkpoint/readCheckpoint.js';
 import { LightningError } from '../errors.js';
 import type { Stage } from '../hooks/trainerHooks.js';
 import { tellLauncher } from '../launchers/launchedProcess.js';
-import { restartCheckpoint } from '../launchers/launchVariables.js';
+import { countFit, nextFit } from '../launchers/launchVariables.js';
 import { evaluationLoop } from '../loops/evaluationLoop.js';
 import { fitLoop } from '../loops/fitLoop.js';
 import { isInterruption } from '../loops/interrupted.js';
@@ -22,10 +15,10 @@ import type { LightningDataModule } from '../module/dataModule.js';
 import { describe } from '../module/hparams.js';
 import { type AnyLightningModule, LightningModule } from '../module/lightningModule.js';
 import type { EvaluationLoaders, TrainLoaders } from '../module/loaderTypes.js';
-import { LightningEnvironment } from '../strategies/environments/lightningEnvironment.js';
+import { OptionReader } from '../optionReader.js';
 import type { Strategy } from '../strategies/strategy.js';
 import { dumpCheckpoint, restoreModule } from './checkpoint.js';
-import { hpcCheckpoints, resolveCheckpointPath } from './checkpointPath.js';
+import { earlyCheckpoint, laterCheckpoint } from './checkpointChoice.js';
 import { type DataKind, DataSources } from './dataSources.js';
 import {
   type EvaluationOptions,
@@ -48,6 +41,7 @@ import { profileEvaluation, profileFit } from './profiling.js';
 import { Session } from './session.js';
 import { splitSeed } from './splitLoaders.js';
 import { TrainerProperties } from './trainerProperties.js';
+import { watchAnomalies } from './watchAnomalies.js';
 
 /**
  * Runs the loops: training with validation, checkpoints and logging, and evaluation and prediction.
@@ -62,8 +56,8 @@ import { TrainerProperties } from './trainerProperties.js';
  */
 export class Trainer extends TrainerProperties {
   private session: Session | null = null;
-  /** Calls of `fit` so far. */
-  private fits = 0;
+  /** Which of the script's calls of `fit` the last one was. */
+  private fitNumber = 0;
 
   constructor(options: TrainerOptions = {}) {
     super(options);
@@ -95,7 +89,7 @@ export class Trainer extends TrainerProperties {
         'No limit for training was given, so it stops after 1000 epochs. Set maxEpochs, or -1 for no limit.',
       );
     }
-    let path = this.checkpointPath('fit', options.ckptPath, true);
+    let path = earlyCheckpoint(this, 'fit', options.ckptPath, { hasModel: true, fit: nextFit() });
     const session = this.open('fit', module, options.datamodule ?? null, {
       train: options.trainDataloaders,
       val: options.valDataloaders,
@@ -103,7 +97,7 @@ export class Trainer extends TrainerProperties {
     try {
       try {
         await session.begin();
-        path ??= this.laterCheckpointPath('fit', options.ckptPath);
+        path ??= laterCheckpoint(this, 'fit', options.ckptPath);
         const run = await prepareFit(session, path);
         printSummary(this);
         session.pass('trainStart');
@@ -124,7 +118,7 @@ export class Trainer extends TrainerProperties {
     }
   }
 
-  /** Runs the validation data once. @returns the logged values of each loader */
+  /** Runs the validation data once. @returns the logged values of each loader; none when the limit is 0 */
   async validate<Batch>(
     model: LightningModule<Batch, object> | null = null,
     data: EvaluationLoaders<NoInfer<Batch>> | LightningDataModule | EvaluationOptions<NoInfer<Batch>> = {},
@@ -132,7 +126,7 @@ export class Trainer extends TrainerProperties {
     return this.evaluate('validate', model as AnyLightningModule | null, evaluationOptionsOf('validate', data));
   }
 
-  /** Runs the test data once. @returns the logged values of each loader */
+  /** Runs the test data once. @returns the logged values of each loader; none when the limit is 0 */
   async test<Batch>(
     model: LightningModule<Batch, object> | null = null,
     data: EvaluationLoaders<NoInfer<Batch>> | LightningDataModule | EvaluationOptions<NoInfer<Batch>> = {},
@@ -191,19 +185,31 @@ export class Trainer extends TrainerProperties {
    * Makes a module whose parameters are on the run's device and in its precision from the start.
    *
    * @param create makes the module: `() => new LargeModel()`
+   * @param options.emptyInit leaves out the first weights, whose place takes whatever was in the memory: for a model whose weights
+   *   come from a checkpoint. Draws no random numbers. Default false
+   * @throws LightningError OPTION_INVALID, OPTION_UNKNOWN
    */
-  initModule<Model extends Module>(create: () => Model): Model {
+  initModule<Model extends Module>(create: () => Model, options: { readonly emptyInit?: boolean } = {}): Model {
+    const reader = new OptionReader<typeof options>('initModule', options);
+    const emptyInit = reader.boolean('emptyInit', false);
+    reader.done();
     const { precisionPlugin, strategy } = this;
-    const module = precisionPlugin.initModule === undefined ? create() : precisionPlugin.initModule(create);
+    const build = emptyInit ? (): Model => skipInit(create) : create;
+    const module = precisionPlugin.initModule === undefined ? build() : precisionPlugin.initModule(build);
     return module.to(strategy.rootDevice);
   }
 
   /**
    * Saves a checkpoint of the model and, unless `weightsOnly`, of everything training needs to go on.
    *
-   * @throws LightningError MODEL_MISSING before any model was given
+   * @throws LightningError MODEL_MISSING before any model was given, OPTION_INVALID, OPTION_UNKNOWN
    */
   async saveCheckpoint(path: string, options: { readonly weightsOnly?: boolean } = {}): Promise<void> {
+    const reader = new OptionReader<typeof options>('saveCheckpoint', options);
+    const weightsOnly = reader.boolean('weightsOnly', false);
+    reader.done();
+    if (typeof path !== 'string' || path === '')
+      throw new LightningError('OPTION_INVALID', `saveCheckpoint: path is ${describe(path)}. Give the path of a file.`);
     const module = this.strategy.module;
     if (module === null) {
       throw new LightningError(
@@ -215,10 +221,10 @@ export class Trainer extends TrainerProperties {
     // Outside of a run, or after a failure, nobody knows whether the other processes are here.
     const together = this.worldSize > 1 && this.session !== null && !this.control.isBroken;
     const subject = { trainer: this, module, dataModule: this.datamodule, fit, together };
-    const checkpoint = await dumpCheckpoint(subject, options.weightsOnly ?? false);
+    const checkpoint = await dumpCheckpoint(subject, weightsOnly);
     if (this.isGlobalZero) {
       await this.checkpointIo.saveCheckpoint(checkpoint, path);
-      if (fit !== null && options.weightsOnly !== true) tellLauncher({ kind: 'checkpoint', path, fit: this.fits });
+      if (fit !== null && !weightsOnly) tellLauncher({ kind: 'checkpoint', path, fit: this.fitNumber });
     }
     // Whoever comes next may look for the file.
     if (together) await this.strategy.barrier('saveCheckpoint');
@@ -261,12 +267,12 @@ export class Trainer extends TrainerProperties {
   ): Promise<void> {
     const module = this.moduleOf(model ?? this.lightningModule);
     const kind: DataKind = stage === 'validate' ? 'val' : stage;
-    let path = this.checkpointPath(stage, options.ckptPath, model !== null);
+    let path = earlyCheckpoint(this, stage, options.ckptPath, { hasModel: model !== null });
     const dataModule = options.datamodule ?? (model === null ? this.datamodule : null);
     const session = this.open(stage, module, dataModule, { [kind]: options.dataloaders });
     try {
       await session.begin();
-      path ??= this.laterCheckpointPath(stage, options.ckptPath);
+      path ??= laterCheckpoint(this, stage, options.ckptPath);
       if (path !== null) {
         this.loadedPath = path;
         await restoreModule(session, await readCheckpointFrom(this.checkpointIo, path), path);
@@ -274,9 +280,13 @@ export class Trainer extends TrainerProperties {
       await session.moveModel();
       await session.logHyperparameters();
       const limits = { validate: 'limitValBatches', test: 'limitTestBatches', predict: 'limitPredictBatches' } as const;
+      const loaders = await session.data.load(kind);
       const run = evaluationRun(session.run, {
         stage,
-        loaders: await session.data.load(kind),
+        loaders:
+          stage === 'predict' && this.callbacks.some((callback) => callback.writesPredictions)
+            ? loaders.map(recordBatchIndices)
+            : loaders,
         limit: this.options[limits[stage]],
         limitName: limits[stage],
         usesInferenceMode: this.options.inferenceMode,
@@ -286,7 +296,7 @@ export class Trainer extends TrainerProperties {
       this.evaluation = run;
       if (this.options.profiler !== null) profileEvaluation(run, this.options.profiler);
       this.control.stage = stage;
-      await body(run);
+      if (run.cursors.some(({ total }) => total > 0)) await body(run);
     } catch (error) {
       // Whoever reads predictions may leave before the end: that is no failure.
       const ending = error instanceof ReaderLeft ? session.succeed() : session.fail(error);
@@ -360,52 +370,16 @@ export class Trainer extends TrainerProperties {
       signal: null,
       isBroken: false,
     });
-    this.metrics.clear();
+    this.metrics.clear(stage === 'fit');
     this.datamodule = dataModule;
     this.loaded = data.loaded;
     this.activeCallbacks = session.callbacks;
     this.session = session;
     if (stage === 'fit') {
       this.fitRun = null;
-      this.fits += 1;
+      this.fitNumber = countFit();
     }
     return session;
-  }
-
-  /** A path that can be found before the run starts: a wrong one must not cost a download first. */
-  private checkpointPath(stage: Stage, asked: string | null | undefined, hasModel: boolean): string | null {
-    const path = this.pinnedOr(stage, asked);
-    return path === 'last' || path === 'auto' ? null : resolveCheckpointPath(this, stage, path, hasModel);
-  }
-
-  /** The last checkpoint, whose folder is known after `setup`. */
-  private laterCheckpointPath(stage: Stage, asked: string | null | undefined): string | null {
-    let path = asked ?? this.pinnedPath;
-    // A run that failed with such a callback is meant to go on from what it left.
-    const leftBehind = this.callbacks.some(
-      (callback) => callback instanceof OnExceptionCheckpoint && existsSync(callback.ckptPath),
-    );
-    if (path === null && stage === 'fit' && leftBehind) path = 'last';
-    const found = path === 'last' || path === 'auto' ? resolveCheckpointPath(this, stage, path, true) : null;
-    // The folders of other machines may look different.
-    return this.worldSize > 1 ? this.strategy.broadcast(found) : found;
-  }
-
-  /** What was asked for, else what `ckptPath` was set to, else what a cluster's requeued job goes on from. */
-  private pinnedOr(stage: Stage, asked: string | null | undefined): string | null {
-    const restart = stage === 'fit' ? restartCheckpoint(this.fits + 1) : null;
-    if (restart !== null) return restart;
-    const path = asked ?? null;
-    if (path !== null && this.pinnedPath !== null) {
-      warn(
-        'CHECKPOINT_PINNED',
-        `trainer.ckptPath was '${this.pinnedPath}', but ${stage} was given '${path}', which counts.`,
-      );
-      this.pinnedPath = null;
-    }
-    if (path !== null || this.pinnedPath !== null) return path ?? this.pinnedPath;
-    const isRequeued = stage === 'fit' && !(this.options.plugins.environment instanceof LightningEnvironment);
-    return isRequeued && hpcCheckpoints(this.defaultRootDir).length > 0 ? 'hpc' : null;
   }
 }
 
@@ -417,11 +391,4 @@ function inOrder(own: readonly unknown[][], strategy: Strategy): unknown[][] {
     const longest = Math.max(...lists.map((list) => list.length));
     return Array.from({ length: longest }, (_, batch) => lists.flatMap((list) => list.slice(batch, batch + 1))).flat();
   });
-}
-
-/** Turns the check of every backward on. @returns puts it back to what it was */
-function watchAnomalies(): () => void {
-  const wasOn = isAnomalyEnabled();
-  setDetectAnomaly(true);
-  return () => setDetectAnomaly(wasOn);
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from '@lightning-ts/torch';
 import { describe } from '../describe.js';
 import { LightningError } from '../errors.js';
-import type { LoggedName } from '../logging/resultStore.js';
+import type { LoggedName } from '../logging/logEntry.js';
 import { RunMetrics } from '../logging/runMetrics.js';
 import { validationIsDue } from '../loops/fitBoundaries.js';
 import type { LightningOptimizer } from '../loops/lightningOptimizer.js';
@@ -45,7 +45,8 @@ export abstract class TrainerProperties extends TrainerSetup {
   } as const;
   /** The checkpoint that was loaded last; for the parts of the Trainer. */
   loadedPath: string | null = null;
-  protected pinnedPath: string | null = null;
+  /** What `ckptPath` was set to; for the parts of the Trainer. */
+  pinnedPath: string | null = null;
   datamodule: LightningDataModule | null = null;
   /** The training run in progress, or the last one; for the parts of the Trainer. */
   fitRun: FitRun | null = null;
@@ -77,6 +78,8 @@ export abstract class TrainerProperties extends TrainerSetup {
   }
 
   set shouldStop(value: boolean) {
+    if (typeof value !== 'boolean')
+      throw new LightningError('OPTION_INVALID', `shouldStop was set to ${describe(value)}. Use true or false.`);
     this.control.shouldStop = value;
   }
 
@@ -200,6 +203,8 @@ export abstract class TrainerProperties extends TrainerSetup {
   }
 
   set ckptPath(path: string | null) {
+    if (path !== null && (typeof path !== 'string' || path === ''))
+      throw new LightningError('OPTION_INVALID', `ckptPath was set to ${describe(path)}. Use a path or null.`);
     this.pinnedPath = path;
   }
 

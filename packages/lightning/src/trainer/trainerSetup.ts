@@ -12,22 +12,21 @@ import type { Strategy } from '../strategies/strategy.js';
 import { callbackList } from './callbackList.js';
 import { defaultLoggers } from './defaultLoggers.js';
 import type { TrainerOptions } from './options.js';
-import { type ResolvedOptions, resolveOptions } from './resolveOptions.js';
+import { loggerList, type ResolvedOptions, resolveOptions } from './resolveOptions.js';
 
 /** What a Trainer is made of: its options as they were understood, who takes part, and where it runs. */
 export abstract class TrainerSetup {
   readonly options: ResolvedOptions;
   /** The callbacks before the module's own join them. */
   readonly givenCallbacks: readonly Callback[];
-  /** Where metrics go. May be replaced between runs. */
-  loggers: readonly Logger[];
+  private loggersInUse: readonly Logger[];
   protected activeCallbacks: readonly Callback[] | null = null;
   private precisionInUse: Precision | null = null;
   private profilerInUse: Profiler | null = null;
 
   constructor(given: TrainerOptions) {
     this.options = resolveOptions(given);
-    this.loggers = defaultLoggers(this.options);
+    this.loggersInUse = defaultLoggers(this.options);
     this.givenCallbacks = callbackList(this.options);
   }
 
@@ -57,12 +56,21 @@ export abstract class TrainerSetup {
     return this.callbacks.find((callback): callback is ProgressBar => callback instanceof ProgressBar) ?? null;
   }
 
+  /** Where metrics go. May be replaced between runs. */
+  get loggers(): readonly Logger[] {
+    return this.loggersInUse;
+  }
+
+  set loggers(loggers: readonly Logger[]) {
+    this.loggersInUse = loggerList('loggers', loggers);
+  }
+
   get logger(): Logger | null {
-    return this.loggers[0] ?? null;
+    return this.loggersInUse[0] ?? null;
   }
 
   set logger(logger: Logger | null) {
-    this.loggers = logger === null ? [] : [logger];
+    this.loggersInUse = logger === null ? [] : loggerList('logger', logger);
   }
 
   /** The first logger's folder, else `defaultRootDir`. */
