@@ -262,6 +262,6 @@ describe('factories', () => {
     expect(torchErrorOf(() => torch.zeros([2], { dtype: 'float' as DType })).code).toBe('UNKNOWN_DTYPE');
     const absent = torchErrorOf(() => torch.zeros([2], { device: 'cuda:99' }));
     expect([absent.code, absent.message.includes('sees: cpu')]).toEqual(['DEVICE_UNAVAILABLE', true]);
-    expect(torchErrorOf(() => torch.zeros([2], { device: 'toaster' })).code).toBe('DEVICE_UNAVAILABLE');
+    expect(torchErrorOf(() => torch.zeros([2], { device: 'toaster' as 'cpu' })).code).toBe('DEVICE_UNAVAILABLE');
   });
 });

@@ -39,7 +39,7 @@ export {
   where,
   zeros,
 } from './creation.js';
-export { cuda, Device, type DeviceLike, deviceOf, devices } from './device.js';
+export { cuda, Device, type DeviceLike, type DeviceName, type DeviceType, deviceOf, devices } from './device.js';
 export { isTensor } from './dispatch.js';
 export { type DType, dtypes, isDType, type Layout, type MemoryFormat, type TypedArray } from './dtype.js';
 export { AnomalyError, TorchError, type TorchErrorCode, torchErrorCodes } from './errors.js';

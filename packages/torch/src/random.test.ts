@@ -129,4 +129,22 @@ describe('forkRng', () => {
     await expect(torch.forkRng(() => Promise.reject(new Error('later')))).rejects.toThrow('later');
     expect(next()).toBe(expected);
   });
+
+  it.each(torch.devices())(
+    'puts back the generator of %s when it is told to, and states are kept by device',
+    (device) => {
+      const draw = () => torch.rand([1], { device }).item();
+      torch.manualSeed(8);
+      const state = torch.getRngState(device);
+      const expected = draw();
+      torch.setRngState(state, device);
+      torch.forkRng(draw, { devices: [device] });
+      expect(draw()).toBe(expected);
+    },
+  );
+
+  it('names a device that is not there', () => {
+    expect(torchErrorOf(() => torch.getRngState('cuda:99')).code).toBe('DEVICE_UNAVAILABLE');
+    expect(torchErrorOf(() => torch.forkRng(() => 1, { devices: ['cuda:99'] })).code).toBe('DEVICE_UNAVAILABLE');
+  });
 });

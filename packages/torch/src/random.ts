@@ -1,4 +1,4 @@
-import { type DeviceLike, deviceOf } from './device.js';
+import { type DeviceLike, type DeviceName, deviceOf } from './device.js';
 import { TorchError } from './errors.js';
 import { type GeneratorHandle, native } from './native.js';
 import { Tensor } from './tensor.js';
@@ -19,7 +19,7 @@ export class Generator {
   readonly device: DeviceLike;
 
   constructor(device: DeviceLike = 'cpu', handle?: GeneratorHandle) {
-    this.device = deviceOf(String(device));
+    this.device = deviceOf(device);
     this.generatorHandle = handle ?? native.createGenerator(String(device));
   }
 
@@ -43,12 +43,17 @@ export class Generator {
   }
 }
 
-let cpuGenerator: Generator | null = null;
+const defaultGenerators = new Map<DeviceName, Generator>();
 
-/** The generator that operators use when they are given none. */
-export function defaultGenerator(): Generator {
-  cpuGenerator ??= new Generator('cpu', native.defaultGenerator('cpu'));
-  return cpuGenerator;
+/** The generator that operators on a device use when they are given none. */
+export function defaultGenerator(device: DeviceLike = 'cpu'): Generator {
+  const name = deviceOf(device).toString();
+  let generator = defaultGenerators.get(name);
+  if (generator === undefined) {
+    generator = new Generator(name, native.defaultGenerator(name));
+    defaultGenerators.set(name, generator);
+  }
+  return generator;
 }
 
 /** Seeds the generators of every device. The same seed gives Python's numbers. */
@@ -66,16 +71,22 @@ export function seed(): bigint {
 
 export const initialSeed = (): bigint => defaultGenerator().initialSeed();
 
-/** The state of the CPU's default generator, a uint8 tensor. */
-export const getRngState = (): Tensor => defaultGenerator().getState();
-export const setRngState = (state: Tensor): void => {
-  defaultGenerator().setState(state);
+/** The state of a device's default generator, the CPU's by default: a uint8 tensor. */
+export const getRngState = (device: DeviceLike = 'cpu'): Tensor => defaultGenerator(device).getState();
+export const setRngState = (state: Tensor, device: DeviceLike = 'cpu'): void => {
+  defaultGenerator(device).setState(state);
 };
 
-/** Runs `fn` and puts the default generator back to where it was, also when `fn` throws. */
-export function forkRng<T>(fn: () => T): T {
-  const state = getRngState();
-  const restore = () => setRngState(state);
+/**
+ * Runs `fn` and puts default generators back to where they were, also when `fn` throws.
+ *
+ * @param options.devices whose; default: the CPU's
+ */
+export function forkRng<T>(fn: () => T, options: { readonly devices?: readonly DeviceLike[] } = {}): T {
+  const states = (options.devices ?? ['cpu']).map((device) => [device, getRngState(device)] as const);
+  const restore = () => {
+    for (const [device, state] of states) setRngState(state, device);
+  };
   let result: T;
   try {
     result = fn();

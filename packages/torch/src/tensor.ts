@@ -1,4 +1,4 @@
-import { type Device, type DeviceLike, deviceOf } from './device.js';
+import { type Device, type DeviceLike, type DeviceName, deviceOf } from './device.js';
 import { invokeN, setTensorFactory } from './dispatch.js';
 import { type DType, isComplex, isDType, type Layout, type MemoryFormat, type TypedArray } from './dtype.js';
 import { TorchError } from './errors.js';
@@ -62,7 +62,7 @@ export class Tensor extends TensorFacts {
     return native.dtype(this.handle) as DType;
   }
   get device(): Device {
-    return deviceOf(native.device(this.handle));
+    return deviceOf(native.device(this.handle) as DeviceName);
   }
   get layout(): Layout {
     return native.layout(this.handle) as Layout;

@@ -48,6 +48,23 @@ import {
 
 declare const x: Tensor;
 
+// ---- dtypes and devices: a misspelt one does not compile
+
+expectTypeOf(x.to('float32')).toEqualTypeOf<Tensor>();
+expectTypeOf(x.to('cuda:1')).toEqualTypeOf<Tensor>();
+x.to({ device: 'meta', dtype: 'bfloat16' });
+torch.zeros([2], { device: 'mps' });
+// @ts-expect-error float31 is neither a dtype nor a device
+x.to('float31');
+// @ts-expect-error devices are numbered
+x.to('cuda:first');
+// @ts-expect-error no such device
+torch.zeros([2], { device: 'gpu' });
+// @ts-expect-error no such dtype
+torch.zeros([2], { dtype: 'float31' });
+// @ts-expect-error modules move by the same names
+new nn.Linear(1, 1).to('float31');
+
 // ---- operators: overloads by dim, keepdim and options
 
 expectTypeOf(x.sum()).toEqualTypeOf<Tensor>();

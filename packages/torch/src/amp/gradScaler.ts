@@ -1,5 +1,5 @@
 import { full, zeros } from '../creation.js';
-import { cuda, type DeviceLike } from '../device.js';
+import { cuda, type DeviceLike, type DeviceName, deviceOf } from '../device.js';
 import { invokeN } from '../dispatch.js';
 import { TorchError } from '../errors.js';
 import { native } from '../native.js';
@@ -70,7 +70,7 @@ function numbersOf(param: Tensor): Tensor | null {
  * scaler.update();
  */
 export class GradScaler {
-  readonly device: string;
+  readonly device: DeviceName;
   private readonly enabled: boolean;
   private initScale: number;
   private growthFactor: number;
@@ -84,7 +84,7 @@ export class GradScaler {
   private progress = new Map<Optimizer, OptimizerProgress>();
 
   constructor(options: GradScalerOptions = {}) {
-    this.device = String(options.device ?? (cuda.isAvailable() ? 'cuda' : 'cpu'));
+    this.device = deviceOf(options.device ?? (cuda.isAvailable() ? 'cuda' : 'cpu')).toString();
     this.initScale = options.initScale ?? 65536;
     this.growthFactor = options.growthFactor ?? 2;
     this.backoffFactor = options.backoffFactor ?? 0.5;
@@ -121,7 +121,7 @@ export class GradScaler {
 
   private scaled(value: unknown, scales: Map<string, Tensor>): unknown {
     if (value instanceof Tensor) {
-      const device = String(value.device);
+      const device = value.device.toString();
       let scale = scales.get(device);
       if (scale === undefined) {
         scale = this.scaleTensor!.to({ device });
@@ -176,7 +176,7 @@ export class GradScaler {
       }
     const inverse = this.scaleTensor.double().reciprocal().float();
     for (const list of gradients.values()) {
-      const device = String(list[0]!.device);
+      const device = list[0]!.device.toString();
       const foundInf = progress.foundInf.get(device) ?? zeros([], { dtype: 'float32', device });
       native.unscaleGradients(list, inverse.to({ device }).handle, foundInf.handle);
       progress.foundInf.set(device, foundInf);

@@ -2,6 +2,7 @@ import { noGrad } from '../autograd.js';
 import { empty, eye, tensor as makeTensor, randperm } from '../creation.js';
 import { TorchError } from '../errors.js';
 import { linalgQr } from '../functions.js';
+import { block } from '../modeBlock.js';
 import type { Generator } from '../random.js';
 import type { Tensor } from '../tensor.js';
 import { warn } from '../warnings.js';
@@ -64,19 +65,22 @@ interface Draw {
 
 let isSkipped = false;
 
-/**
- * Builds modules without first weights: what the functions of this file would fill keeps the memory it was given, and no
- * random number is drawn. For models whose weights are loaded right after; saves the time and touches no memory.
- */
-export function skipInit<T>(build: () => T): T {
+const enterSkipInit = (): (() => void) => {
   const before = isSkipped;
   isSkipped = true;
-  try {
-    return build();
-  } finally {
+  return () => {
     isSkipped = before;
-  }
-}
+  };
+};
+
+/**
+ * Builds modules without first weights: what the functions of this file would fill keeps the memory it was given, and no
+ * random number is drawn. For models whose weights are loaded right after; saves the time and touches no memory. What layers
+ * set themselves, such as the ones and zeros of normalisation, is set.
+ *
+ * @throws TorchError AUTOGRAD when `build` returns a promise
+ */
+export const skipInit = <T>(build: () => T): T => block('skipInit', enterSkipInit, build);
 
 /** Every function of this file writes through here. */
 const fill = (tensor: Tensor, write: () => Tensor): Tensor => (isSkipped ? tensor : noGrad(write));

@@ -1,5 +1,6 @@
 export { writeFileAtomic, writeFileAtomicSync } from './atomicWrite.js';
 export { BackgroundWriter } from './backgroundWriter.js';
+export { type ByteSource, FileSource } from './byteSource.js';
 export { SerializeError, type SerializeErrorCode, type SerializeErrorDetails } from './errors.js';
 export type { KnownGlobal, PickleContext } from './knownGlobal.js';
 export { NumpyArray, numpyGlobals } from './numpyValues.js';

@@ -37,7 +37,7 @@ describe('load with mmap', () => {
   it.each(['tensors.pt', 'training.ckpt', 'golden.pt', 'special.pt'])(
     'gives of %s what reading gives',
     async (name) => {
-      const options = { mapLocation: 'cpu' };
+      const options = { mapLocation: 'cpu' } as const;
       const read = loadSync(fixturePath(name), options);
       const shown = (value: unknown) =>
         JSON.stringify(value, (_, part) => (part instanceof Map ? [...part] : plain(part)));

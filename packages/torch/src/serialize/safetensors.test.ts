@@ -114,7 +114,9 @@ describe('reading', () => {
   });
 
   it('says which device is missing, and that torch.load is for other files', () => {
-    expect(failure(() => deserializeSafetensors(fixture('tensors.safetensors'), { device: 'xla:1' }))).toMatchObject({
+    expect(
+      failure(() => deserializeSafetensors(fixture('tensors.safetensors'), { device: 'xla:1' as 'cuda:1' })),
+    ).toMatchObject({
       code: 'DEVICE_UNAVAILABLE',
     });
     expect(failure(() => deserialize(fixture('tensors.safetensors'))).message).toMatch(/loadSafetensors/);

@@ -1,6 +1,6 @@
 import { crc32 } from '../checksum.js';
 import { elementSizes, empty } from '../creation.js';
-import { Device, type DeviceLike, devices } from '../device.js';
+import { Device, type DeviceLike, type DeviceName, devices } from '../device.js';
 import type { DType } from '../dtype.js';
 import { fillFromBytes, storageBytes } from '../storage.js';
 import type { Tensor } from '../tensor.js';
@@ -11,7 +11,7 @@ import { PickledObject } from './pythonValues.js';
 import { Storage, StorageType } from './torchGlobals.js';
 
 /** Says where tensors go: a device for all, a device for each the file names, or a function from one to the other. */
-export type MapLocation = DeviceLike | Readonly<Record<string, DeviceLike>> | ((location: string) => DeviceLike);
+export type MapLocation = DeviceLike | Readonly<Record<string, DeviceLike>> | ((location: string) => Device | string);
 
 /** Where a storage's bytes lie in the file. */
 export interface StoragePlace {
@@ -29,7 +29,7 @@ export interface StoragePlace {
 interface PendingStorage {
   storage: Storage;
   byteLength: number;
-  device: string;
+  device: DeviceName;
   place: StoragePlace | null;
   /** Whether the bytes are the file's own, and need no reading. */
   isMapped: boolean;
@@ -243,11 +243,12 @@ export class StorageReader {
     return entry;
   }
 
-  private deviceOf(location: string): string {
+  private deviceOf(location: string): DeviceName {
     const { mapLocation, path } = this.options;
     const device = placeOf(location, mapLocation);
     const present = devices();
-    if (device === 'cpu' || present.some((name) => name === device || name === `${device}:0`)) return device;
+    if (device === 'cpu' || present.some((name) => name === device || name === `${device}:0`))
+      return device as DeviceName;
     const asked = device === location ? `a tensor is on the device ${location}` : `mapLocation asks for ${device}`;
     throw new SerializeError(
       'DEVICE_UNAVAILABLE',

@@ -81,7 +81,7 @@ function expectSame(actual: unknown, expected: unknown): void {
 }
 
 describe.each(['tensors.pt', 'tensors-legacy.pt'])('%s, written by Python', (name) => {
-  const map = { mapLocation: 'cpu' };
+  const map = { mapLocation: 'cpu' } as const;
   const file = loadSync(fixturePath(name), map) as Map<string, unknown>;
   const tensors = Object.fromEntries(file) as Tensors;
 

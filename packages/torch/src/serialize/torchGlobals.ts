@@ -1,5 +1,5 @@
 import { elementSizes } from '../creation.js';
-import { Device } from '../device.js';
+import { Device, type DeviceName } from '../device.js';
 import { invokeN } from '../dispatch.js';
 import { type DType, isComplex, isDType, isFloatingPoint } from '../dtype.js';
 import { TorchError } from '../errors.js';
@@ -199,5 +199,5 @@ function makeDevice([type, index]: unknown[], context: PickleContext): Device {
   if (typeof type !== 'string' || (index !== undefined && typeof index !== 'number')) {
     throw context.corrupt('a device has no name');
   }
-  return new Device(index === undefined ? type : `${type}:${index}`);
+  return new Device((index === undefined ? type : `${type}:${index}`) as DeviceName);
 }

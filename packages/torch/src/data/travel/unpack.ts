@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFunction, constants } from 'node:vm';
+import type { DeviceName } from '../../device.js';
 import { TorchError } from '../../errors.js';
 import type { Passage } from '../../handover.js';
 import { defaultGenerator, Generator } from '../../random.js';
@@ -168,7 +169,7 @@ export class Unpacked {
   }
 
   private generator(device: string, state: PackedValue, isDefault: boolean): Generator {
-    return isDefault ? defaultGenerator() : new Generator(device).setState(this.value(state) as Tensor);
+    return isDefault ? defaultGenerator() : new Generator(device as DeviceName).setState(this.value(state) as Tensor);
   }
 
   private array(at: number, items: readonly PackedValue[], type: Constructor): void {
