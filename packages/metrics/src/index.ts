@@ -19,6 +19,7 @@ export {
   type ZeroMeanOptions,
 } from './audio/signalRatios.js';
 export * from './classification/accuracy.js';
+export type { MulticlassAreaOptions, MultilabelAreaOptions } from './classification/areaUnderCurve.js';
 export * from './classification/auroc.js';
 export * from './classification/averagePrecision.js';
 export * from './classification/calibrationError.js';
@@ -46,10 +47,15 @@ export * from './classification/matthewsCorrCoef.js';
 export type {
   Average,
   BinaryOptions,
+  BinaryScoreOptions,
   MulticlassOptions,
+  MulticlassScoreOptions,
+  MultidimAverage,
   MultilabelOptions,
+  MultilabelScoreOptions,
   Task,
   TaskOptions,
+  TaskScoreOptions,
 } from './classification/options.js';
 export * from './classification/precision.js';
 export * from './classification/precisionRecallCurve.js';
@@ -65,6 +71,11 @@ export {
   type MeanAveragePrecisionValue,
 } from './detection/meanAveragePrecision.js';
 export { MetricError, type MetricErrorCode, metricErrorCodes } from './errors.js';
+export {
+  type FeatureExtractor,
+  FrechetInceptionDistance,
+  type FrechetInceptionDistanceOptions,
+} from './image/frechetInceptionDistance.js';
 export {
   type DataRange,
   PeakSignalNoiseRatio,

@@ -105,9 +105,12 @@ export class MetricCollection extends Module {
         throw error;
       }
       share(leader!, followers);
-      for (const metric of [leader!, ...followers]) values.set(metric, metric.compute());
-      leader!.mergeIn(before, updates);
-      share(leader!, followers);
+      try {
+        for (const metric of [leader!, ...followers]) values.set(metric, metric.compute());
+      } finally {
+        leader!.mergeIn(before, updates);
+        share(leader!, followers);
+      }
     }
     return this.collect((metric) => values.get(metric));
   }

@@ -1,12 +1,49 @@
 import { arange, stack, type Tensor, trapz, warn } from '@lightning-ts/torch';
+import type { Recipe } from '../recipe.js';
+import {
+  checkCurveAverage,
+  type MulticlassCurveOptions,
+  type MultilabelCurveOptions,
+  multiclassCurve,
+  multilabelCurve,
+} from './curveOptions.js';
 import type { Average } from './options.js';
 import type { RankedScores } from './rankedScores.js';
+
+export interface MulticlassAreaOptions extends MulticlassCurveOptions {
+  /** `macro` (default), `weighted` by how often each class is the target, or `none`. */
+  readonly average?: Exclude<Average, 'micro'>;
+}
+export interface MultilabelAreaOptions extends MultilabelCurveOptions {
+  /** Default `macro`. */
+  readonly average?: Average;
+}
 
 /** The area under the points (x, y), by trapezoids: 0-d. */
 export const trapezoids = (x: Tensor, y: Tensor): Tensor => trapz(y, x);
 
+/** The recipes of an area for many classes and for labels; `name` is in the messages of errors. */
+export const areaRecipes = (name: string, areaOf: (ranked: RankedScores) => Tensor) => ({
+  multiclass(options: MulticlassAreaOptions): Recipe<Tensor> {
+    const { average = 'macro' } = options;
+    const owner = `Multiclass${name}`;
+    checkCurveAverage(owner, average, ['macro', 'weighted', 'none']);
+    const value = (ranked: RankedScores[]) => averageAreas(owner, ranked, ranked.map(areaOf), average);
+    return multiclassCurve(owner, options, value, true);
+  },
+  multilabel(options: MultilabelAreaOptions): Recipe<Tensor> {
+    const { average = 'macro' } = options;
+    const owner = `Multilabel${name}`;
+    checkCurveAverage(owner, average, ['micro', 'macro', 'weighted', 'none']);
+    const isPooled = average === 'micro';
+    const value = (ranked: RankedScores[]) =>
+      isPooled ? areaOf(ranked[0]!) : averageAreas(owner, ranked, ranked.map(areaOf), average);
+    return multilabelCurve(owner, options, value, true, isPooled);
+  },
+});
+
 /** One value from those of each class: NaN, of classes that never occurred, is left out with a warning. */
-export function averageAreas(owner: string, ranked: RankedScores[], areas: Tensor[], average: Average): Tensor {
+function averageAreas(owner: string, ranked: RankedScores[], areas: Tensor[], average: Average): Tensor {
   const values = stack(areas);
   if (average === 'none') return values;
   const isMissing = values.isnan();
@@ -23,6 +60,8 @@ export function averageAreas(owner: string, ranked: RankedScores[], areas: Tenso
 
 /** The area under the ROC curve, up to the false positive rate `maxFpr`, which scales it to [0.5, 1] (McClish 1989). */
 export function areaUnderRoc(ranked: RankedScores, maxFpr: number | null): Tensor {
+  const whole = maxFpr === null || maxFpr === 1 ? ranked.rocArea() : null;
+  if (whole !== null) return whole;
   const [fpr, tpr] = ranked.roc();
   if (maxFpr === null || maxFpr === 1 || fpr.sum().item() === 0 || tpr.sum().item() === 0) return trapezoids(fpr, tpr);
   // The points up to maxFpr, and the one on the line between the two around it.

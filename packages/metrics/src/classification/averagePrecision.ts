@@ -1,49 +1,17 @@
 import type { Tensor } from '@lightning-ts/torch';
-
 import { RecipeMetric, valueOf } from '../recipe.js';
-import { averageAreas, averagePrecisionOf } from './areaUnderCurve.js';
 import {
-  binaryCurve,
-  checkCurveAverage,
-  type MulticlassCurveOptions,
-  type MultilabelCurveOptions,
-  multiclassCurve,
-  multilabelCurve,
-  type TaskCurveOptions,
-} from './curveOptions.js';
-import type { Average } from './options.js';
-import type { CurveOptions, RankedScores } from './rankedScores.js';
+  areaRecipes,
+  averagePrecisionOf,
+  type MulticlassAreaOptions,
+  type MultilabelAreaOptions,
+} from './areaUnderCurve.js';
+import { binaryCurve, type TaskCurveOptions } from './curveOptions.js';
+import type { CurveOptions } from './rankedScores.js';
 import { taskFunction, taskMetric } from './taskMetric.js';
 
-export interface MulticlassAveragePrecisionOptions extends MulticlassCurveOptions {
-  /** `macro` (default), `weighted` by how often each class is the target, or `none`. */
-  readonly average?: Exclude<Average, 'micro'>;
-}
-export interface MultilabelAveragePrecisionOptions extends MultilabelCurveOptions {
-  /** Default `macro`. */
-  readonly average?: Average;
-}
-
-const areaOf = (ranked: RankedScores): Tensor => averagePrecisionOf(ranked);
-
+const { multiclass, multilabel } = areaRecipes('AveragePrecision', averagePrecisionOf);
 const binary = (options: CurveOptions = {}) => binaryCurve(options, averagePrecisionOf, true);
-
-const multiclass = (options: MulticlassAveragePrecisionOptions) => {
-  const { average = 'macro' } = options;
-  checkCurveAverage('MulticlassAveragePrecision', average, ['macro', 'weighted', 'none']);
-  const value = (ranked: RankedScores[]) =>
-    averageAreas('MulticlassAveragePrecision', ranked, ranked.map(areaOf), average);
-  return multiclassCurve('MulticlassAveragePrecision', options, value, true);
-};
-
-const multilabel = (options: MultilabelAveragePrecisionOptions) => {
-  const { average = 'macro' } = options;
-  checkCurveAverage('MultilabelAveragePrecision', average, ['micro', 'macro', 'weighted', 'none']);
-  const isPooled = average === 'micro';
-  const value = (ranked: RankedScores[]) =>
-    isPooled ? areaOf(ranked[0]!) : averageAreas('MultilabelAveragePrecision', ranked, ranked.map(areaOf), average);
-  return multilabelCurve('MultilabelAveragePrecision', options, value, true, isPooled);
-};
 
 /** The mean of precision weighted by the steps of recall: the area under the precision-recall curve. Of two classes. */
 export class BinaryAveragePrecision extends RecipeMetric<Tensor> {
@@ -54,14 +22,14 @@ export class BinaryAveragePrecision extends RecipeMetric<Tensor> {
 
 /** The mean of precision weighted by the steps of recall: the area under the precision-recall curve. Of many classes, each against the rest; `average` defaults to `macro`. */
 export class MulticlassAveragePrecision extends RecipeMetric<Tensor> {
-  constructor(options: MulticlassAveragePrecisionOptions) {
+  constructor(options: MulticlassAreaOptions) {
     super(multiclass(options));
   }
 }
 
 /** The mean of precision weighted by the steps of recall: the area under the precision-recall curve. Of any number of labels; `average` defaults to `macro`. */
 export class MultilabelAveragePrecision extends RecipeMetric<Tensor> {
-  constructor(options: MultilabelAveragePrecisionOptions) {
+  constructor(options: MultilabelAreaOptions) {
     super(multilabel(options));
   }
 }
@@ -81,16 +49,10 @@ export type AveragePrecision = BinaryAveragePrecision | MulticlassAveragePrecisi
 
 export const binaryAveragePrecision = (preds: Tensor, target: Tensor, options?: CurveOptions): Tensor =>
   valueOf(binary(options), preds, target);
-export const multiclassAveragePrecision = (
-  preds: Tensor,
-  target: Tensor,
-  options: MulticlassAveragePrecisionOptions,
-): Tensor => valueOf(multiclass(options), preds, target);
-export const multilabelAveragePrecision = (
-  preds: Tensor,
-  target: Tensor,
-  options: MultilabelAveragePrecisionOptions,
-): Tensor => valueOf(multilabel(options), preds, target);
+export const multiclassAveragePrecision = (preds: Tensor, target: Tensor, options: MulticlassAreaOptions): Tensor =>
+  valueOf(multiclass(options), preds, target);
+export const multilabelAveragePrecision = (preds: Tensor, target: Tensor, options: MultilabelAreaOptions): Tensor =>
+  valueOf(multilabel(options), preds, target);
 /** The value of one batch, by task; `average` defaults to `macro`. */
 export const averagePrecision = taskFunction<Tensor, TaskCurveOptions>(
   'averagePrecision',

@@ -9,7 +9,9 @@ import {
   type MultilabelOptions,
   type TaskOptions,
 } from './options.js';
-import { binaryCounter, multilabelCounter, type StatCounter } from './statScores.js';
+import { readLabels, tableOf } from './smallBatch.js';
+import { binaryCounter, multilabelCounter } from './statCounters.js';
+import type { StatCounter } from './statScores.js';
 import { taskFunction, taskMetric } from './taskMetric.js';
 
 /** What a confusion matrix is divided by: nothing, its rows (targets), its columns (predictions), or everything. */
@@ -59,6 +61,8 @@ export function multiclassMatrix<Value>(
     key: `matrix:${numClasses}:${ignoreIndex}`,
     zero: () => zeros([numClasses * numClasses], { dtype: 'int64' }),
     count(preds: Tensor, target: Tensor) {
+      const small = readLabels(preds, target, numClasses, ignoreIndex);
+      if (small !== null) return tableOf(small, numClasses);
       const pair = multiclassLabels(preds, target, numClasses, 1, ignoreIndex);
       if (validateArgs && !preds.isFloatingPoint()) countLabels(pair.preds, numClasses, 'preds');
       return countPairs(pair, numClasses);

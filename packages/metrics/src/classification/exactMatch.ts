@@ -2,13 +2,17 @@ import { type Tensor, tensor, zeros } from '@lightning-ts/torch';
 import { MetricError } from '../errors.js';
 import { type Recipe, RecipeMetric, valueOf } from '../recipe.js';
 import { binaryLabels, countLabels } from './inputs.js';
-import { type CommonOptions, checkCount, checkThreshold, chooseByTask, type TaskOptions } from './options.js';
+import {
+  type CommonOptions,
+  checkCount,
+  checkThreshold,
+  chooseByTask,
+  isSamplewise,
+  type MultidimAverage,
+  type TaskScoreOptions,
+} from './options.js';
 import { safeDivide } from './rankedScores.js';
 
-interface MultidimAverage {
-  /** One share over everything (`global`, default), or one for each sample [N]. */
-  readonly multidimAverage?: 'global' | 'samplewise';
-}
 export interface MulticlassExactMatchOptions extends CommonOptions, MultidimAverage {
   readonly numClasses: number;
 }
@@ -19,17 +23,9 @@ export interface MultilabelExactMatchOptions extends CommonOptions, MultidimAver
 }
 
 /** Counts samples that are right in every place: `read` gives [samples] or [samples, places], true where all is right. */
-function exactMatches(
-  key: string,
-  average: MultidimAverage['multidimAverage'],
-  read: Recipe<Tensor>['count'],
-): Recipe<Tensor> {
-  const mode = average ?? 'global';
-  if (mode !== 'global' && mode !== 'samplewise')
-    throw new MetricError('OPTION_INVALID', `multidimAverage is '${String(mode)}'. Use 'global' or 'samplewise'.`);
-  const isGlobal = mode === 'global';
+function exactMatches(key: string, isGlobal: boolean, read: Recipe<Tensor>['count']): Recipe<Tensor> {
   return {
-    key: `exactMatch:${key}:${mode}`,
+    key: `exactMatch:${key}:${isGlobal}`,
     higherIsBetter: true,
     states: isGlobal
       ? [
@@ -47,9 +43,10 @@ function exactMatches(
 }
 
 const multiclass = (options: MulticlassExactMatchOptions) => {
-  const { numClasses, ignoreIndex = null, validateArgs = true, multidimAverage } = options;
+  const { numClasses, ignoreIndex = null, validateArgs = true } = options;
+  const isGlobal = !isSamplewise(options, 'MulticlassExactMatch');
   checkCount('numClasses', numClasses, 2, 'MulticlassExactMatch');
-  return exactMatches(`multiclass:${numClasses}:${ignoreIndex}`, multidimAverage, (preds, target) => {
+  return exactMatches(`multiclass:${numClasses}:${ignoreIndex}`, isGlobal, (preds, target) => {
     const labels = preds.dim() === target.dim() + 1 ? preds.argmax(1) : preds;
     if (String(labels.shape) !== String(target.shape) || target.dim() < 2)
       throw new MetricError(
@@ -67,10 +64,11 @@ const multiclass = (options: MulticlassExactMatchOptions) => {
 };
 
 const multilabel = (options: MultilabelExactMatchOptions) => {
-  const { numLabels, threshold = 0.5, ignoreIndex = null, validateArgs = true, multidimAverage } = options;
+  const { numLabels, threshold = 0.5, ignoreIndex = null, validateArgs = true } = options;
+  const isGlobal = !isSamplewise(options, 'MultilabelExactMatch');
   checkCount('numLabels', numLabels, 2, 'MultilabelExactMatch');
   checkThreshold(threshold, 'MultilabelExactMatch');
-  return exactMatches(`multilabel:${numLabels}:${threshold}:${ignoreIndex}`, multidimAverage, (preds, target) => {
+  return exactMatches(`multilabel:${numLabels}:${threshold}:${ignoreIndex}`, isGlobal, (preds, target) => {
     const pair = binaryLabels(preds, target, threshold);
     if (target.dim() < 2 || target.size(1) !== numLabels)
       throw new MetricError(
@@ -100,7 +98,7 @@ export class MultilabelExactMatch extends RecipeMetric<Tensor> {
   }
 }
 
-type TaskExactMatchOptions = TaskOptions & MultidimAverage & { task: 'multiclass' | 'multilabel' };
+type TaskExactMatchOptions = TaskScoreOptions & { task: 'multiclass' | 'multilabel' };
 const notBinary = (owner: string): never => {
   throw new MetricError(
     'OPTION_INVALID',

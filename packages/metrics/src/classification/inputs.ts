@@ -21,12 +21,18 @@ export function multiclassLabels(
   topK: number,
   ignoreIndex: number | null,
 ): LabelPair {
+  const shaped = shapedLabels(preds, target, numClasses, topK);
+  const pair = { preds: flat(shaped.preds), target: flat(shaped.target) };
+  return ignoreIndex === null ? pair : without(pair, ignoreIndex);
+}
+
+/** The labels of {@link multiclassLabels} in the shape of the target, ignored ones included. */
+export function shapedLabels(preds: Tensor, target: Tensor, numClasses: number, topK: number): LabelPair {
   const wholeTarget = wholeLabels(target, 'target');
   const labels = preds.isFloatingPoint()
     ? labelsFromScores(preds, wholeTarget, numClasses, topK)
     : labelsAsGiven(preds, wholeTarget, topK);
-  const pair = { preds: flat(labels), target: flat(wholeTarget) };
-  return ignoreIndex === null ? pair : without(pair, ignoreIndex);
+  return { preds: labels, target: wholeTarget };
 }
 
 /**
@@ -42,7 +48,8 @@ export function binaryLabels(preds: Tensor, target: Tensor, threshold: number): 
   if (preds.numel() === 0) return { preds: preds.to('int64'), target: wholeTarget };
   // Decided inside the engine: reading the extremes here would wait for the device at every batch.
   const { min, max } = preds.aminmax();
-  const areLogits = min.lt(0).logicalOr(max.gt(1));
+  // NaN is not inside either.
+  const areLogits = min.ge(0).logicalAnd(max.le(1)).logicalNot();
   return { preds: where(areLogits, preds.sigmoid(), preds).gt(threshold), target: wholeTarget };
 }
 

@@ -34,6 +34,17 @@ export interface MultilabelOptions extends CommonOptions {
   readonly average?: Average;
 }
 
+/** How what one sample has in further dimensions is joined with that of the others. */
+export interface MultidimAverage {
+  /** One value over everything (`global`, default), or one for each sample: [N], or [N, classes] without an average. */
+  readonly multidimAverage?: 'global' | 'samplewise';
+}
+
+/** Options of the scores over true and false positives and negatives. */
+export interface BinaryScoreOptions extends BinaryOptions, MultidimAverage {}
+export interface MulticlassScoreOptions extends MulticlassOptions, MultidimAverage {}
+export interface MultilabelScoreOptions extends MultilabelOptions, MultidimAverage {}
+
 /** Options of the wrappers that choose by task, such as `Accuracy`. */
 export interface TaskOptions extends CommonOptions {
   readonly task: Task;
@@ -47,12 +58,23 @@ export interface TaskOptions extends CommonOptions {
   readonly topK?: number;
 }
 
+export interface TaskScoreOptions extends TaskOptions, MultidimAverage {}
+
 const averages: readonly string[] = ['micro', 'macro', 'weighted', 'none'];
 
 /** @throws MetricError OPTION_INVALID */
 export function checkAverage(average: string, owner: string): asserts average is Average {
   if (averages.includes(average)) return;
   throw new MetricError('OPTION_INVALID', `${owner}: average is '${average}'. Use one of ${averages.join(', ')}.`);
+}
+
+/** Whether each sample has a value of its own. @throws MetricError OPTION_INVALID */
+export function isSamplewise({ multidimAverage = 'global' }: MultidimAverage, owner: string): boolean {
+  if (multidimAverage === 'global' || multidimAverage === 'samplewise') return multidimAverage === 'samplewise';
+  throw new MetricError(
+    'OPTION_INVALID',
+    `${owner}: multidimAverage is '${String(multidimAverage)}'. Use 'global' or 'samplewise'.`,
+  );
 }
 
 /** @throws MetricError OPTION_INVALID */

@@ -3,6 +3,8 @@ import { MetricError } from '../errors.js';
 import type { Recipe, RecipeState } from '../recipe.js';
 import { countLabels } from './inputs.js';
 import { type CommonOptions, checkCount } from './options.js';
+import { rankedCounts, readCounts, rocAreaOf } from './rankedCounts.js';
+import { readScores } from './smallBatch.js';
 
 /** Where a curve is evaluated: at every score that occurs (null, exact), at so many even steps of [0, 1], or at these. */
 export type Thresholds = null | number | readonly number[] | Tensor;
@@ -23,6 +25,8 @@ export interface RankedScores {
   precisionRecall(): Curve;
   /** How many positives there are, 0-d. */
   positives(): Tensor;
+  /** The area under the whole of `roc`, 0-d, where that is quicker told than its points; null elsewhere. */
+  rocArea(): Tensor | null;
 }
 
 /** a / b, and 0 where b is 0. */
@@ -31,21 +35,17 @@ export const safeDivide = (a: Tensor, b: Tensor): Tensor => {
   return (a.isFloatingPoint() ? a : a.float()).div(where(whole.eq(0), whole.add(1), whole));
 };
 
-/** Every score kept. @param preds [N] @param target bool [N] */
+/** Every score kept. @param preds [N] @param target bool [N] @throws MetricError NO_DATA for no score at all */
 function exactScores(preds: Tensor, target: Tensor): RankedScores {
-  const ranked = () => {
-    const { values: scores, indices: order } = preds.sort(0, true);
-    const hits = target.indexSelect(0, order).long().cumsum(0);
-    const size = scores.size(0);
-    // The last of each run of equal scores: a threshold cannot tell them apart.
-    const isLast = cat([scores.narrow(0, 1, size - 1).ne(scores.narrow(0, 0, size - 1)), ones([1], { dtype: 'bool' })]);
-    const at = isLast.nonzero().flatten();
-    const tps = hits.indexSelect(0, at);
-    return { tps, fps: at.add(1).sub(tps), scores: scores.indexSelect(0, at) };
-  };
+  if (preds.numel() === 0) {
+    throw new MetricError(
+      'NO_DATA',
+      'A curve needs a score at least, and none was left. Call compute after batches with samples that are not ignored.',
+    );
+  }
   return {
     roc() {
-      const { tps, fps, scores } = ranked();
+      const { tps, fps, scores } = rankedCounts(preds, target);
       const fromOrigin = (counts: Tensor) => {
         const all = cat([zeros([1], { dtype: counts.dtype }), counts]).float();
         const total = all.narrow(0, all.size(0) - 1, 1);
@@ -54,7 +54,7 @@ function exactScores(preds: Tensor, target: Tensor): RankedScores {
       return [fromOrigin(fps), fromOrigin(tps), cat([ones([1], { dtype: scores.dtype }), scores])];
     },
     precisionRecall() {
-      const { tps, fps, scores } = ranked();
+      const { tps, fps, scores } = rankedCounts(preds, target);
       const precision = tps.div(tps.add(fps));
       const recall = tps.div(tps.narrow(0, tps.size(0) - 1, 1));
       return [
@@ -64,6 +64,10 @@ function exactScores(preds: Tensor, target: Tensor): RankedScores {
       ];
     },
     positives: () => target.sum(),
+    rocArea() {
+      const read = readCounts(preds, target);
+      return read === null ? null : tensor(rocAreaOf(read), { dtype: 'float32' });
+    },
   };
 }
 
@@ -87,6 +91,7 @@ function binnedScores(histogram: Tensor, thresholds: Tensor): RankedScores {
       return [cat([precision, ones([1])]), cat([recall, zeros([1])]), thresholds];
     },
     positives: () => histogram.select(0, 1).sum(),
+    rocArea: () => null,
   };
 }
 
@@ -165,7 +170,8 @@ export function rankedRecipe<Value>(
     states: [{ name: 'histogram', zero: () => zeros([columns, 2, gaps], { dtype: 'int64' }) }],
     count(preds, target) {
       const { preds: scores, target: positive, kept } = read(preds, target);
-      const gap = searchsorted(sorted.to(scores.dtype), scores.contiguous(), { right: true });
+      // NaN is below every threshold.
+      const gap = searchsorted(sorted.to(scores.dtype), scores.nanToNum(-1).contiguous(), { right: true });
       const first = arange(0, 2 * gaps * columns, 2 * gaps, { device: scores.device });
       const cells = positive.long().mul(gaps).add(gap).add(first);
       const counted = kept === null ? cells.flatten() : cells.maskedSelect(kept);
@@ -201,7 +207,8 @@ function checkedThresholds(thresholds: number | readonly number[] | Tensor): Ten
 export function probabilities(scores: Tensor, squash: (scores: Tensor) => Tensor): Tensor {
   if (scores.numel() === 0) return scores;
   const { min, max } = scores.aminmax();
-  const areLogits = min.item() < 0 || max.item() > 1;
+  // NaN is not inside either.
+  const areLogits = !(min.item() >= 0 && max.item() <= 1);
   min.dispose();
   max.dispose();
   return areLogits ? squash(scores) : scores;
@@ -239,6 +246,11 @@ export function multiclassScores(
   numClasses: number,
   { ignoreIndex = null, validateArgs = true }: CommonOptions,
 ): { labels: Tensor; scores: Tensor } {
+  if (ignoreIndex === null) {
+    const small = readScores(preds, target, numClasses);
+    if (small !== null && (small.areLabelsRight || !validateArgs))
+      return { labels: target, scores: small.areProbabilities ? preds : preds.softmax(1) };
+  }
   checkScores(preds, target);
   const { shape } = preds;
   const [, classes] = shape;

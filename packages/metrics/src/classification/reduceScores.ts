@@ -26,19 +26,20 @@ function reduced(scores: StatScores, { task, average, topK = 1 }: CountedAs, for
   if (average === 'micro') return formula(summed(scores), task);
   const values = formula(scores, task);
   if (average === 'none') return values;
-  if (average === 'macro' && task === 'multilabel') return values.mean();
+  // Classes are the last dimension; before it there are samples where each has a value of its own.
+  if (average === 'macro' && task === 'multilabel') return values.mean(-1);
   const seen = topK === 1 ? scores.support.add(scores.predicted) : scores.support;
   const weights = average === 'weighted' ? scores.support : seen.ne(0);
-  return ratio(values.mul(weights).sum(), weights.sum());
+  return ratio(values.mul(weights).sum(-1), weights.sum(-1));
 }
 
 function summed(scores: StatScores): StatScores {
   if (scores.tp.dim() === 0) return scores;
   return new StatScores({
-    tp: () => scores.tp.sum(),
-    support: () => scores.support.sum(),
-    predicted: () => scores.predicted.sum(),
-    total: () => scores.total.expandAs(scores.tp).sum(),
+    tp: () => scores.tp.sum(-1),
+    support: () => scores.support.sum(-1),
+    predicted: () => scores.predicted.sum(-1),
+    total: () => scores.total.expandAs(scores.tp).sum(-1),
   });
 }
 

@@ -295,6 +295,25 @@ describe('bad input', () => {
     ['one class', () => new MulticlassAccuracy({ numClasses: 1 }), 'OPTION_INVALID'],
     ['average', () => new MulticlassAccuracy({ numClasses: 3, average: 'mean' as never }), 'OPTION_INVALID'],
     ['threshold', () => new BinaryAccuracy({ threshold: 1.5 }), 'OPTION_INVALID'],
+    [
+      'multidimAverage',
+      () => new MulticlassAccuracy({ numClasses: 3, multidimAverage: 'sample' as never }),
+      'OPTION_INVALID',
+    ],
+    [
+      'samples of one place',
+      () => new BinaryAccuracy({ multidimAverage: 'samplewise' }).update(labels([0]), labels([0])),
+      'SHAPE_MISMATCH',
+    ],
+    [
+      'a label in one sample',
+      () =>
+        new MulticlassAccuracy({ numClasses: 3, multidimAverage: 'samplewise' }).update(
+          tensor([[0, 1]]),
+          tensor([[0, 3]]),
+        ),
+      'LABEL_OUT_OF_RANGE',
+    ],
     ['beta', () => new MulticlassFBetaScore({ numClasses: 3, beta: 0 }), 'OPTION_INVALID'],
   ])('%s', (_, run, code) => {
     expect(codeOf(run)).toBe(code);

@@ -12,7 +12,7 @@ export interface TaskMetric<Binary, Multiclass, Multilabel, Options extends Task
 }
 
 /** What the three tasks of one metric take. Options beside those of every task pass through as they are. */
-interface ByTask<Options, Binary, Multiclass, Multilabel> {
+export interface ByTask<Options, Binary, Multiclass, Multilabel> {
   binary: new (options: Options) => Binary;
   multiclass: new (options: Options & { numClasses: number }) => Multiclass;
   /** Left out where the metric has no meaning for it. */
@@ -66,7 +66,7 @@ export function taskMetric<
   >;
 }
 
-type Evaluate<Value> = (preds: Tensor, target: Tensor, options: never) => Value;
+export type Evaluate<Value> = (preds: Tensor, target: Tensor, options: never) => Value;
 
 /** Makes the functional form that chooses by task. It throws as the constructors of {@link taskMetric} do. */
 export function taskFunction<Value, Options extends TaskOptions = TaskOptions>(
