@@ -61,9 +61,9 @@ export class BatchFetcher {
       collate === null
         ? this.dataset.getBatch!(keys)
         : after(this.dataset.getItems!(keys), (samples) => collate(samples as never));
-    // Which sample is to blame shows when each is asked for by itself.
+    // Which sample is to blame shows when each is asked for by itself; one after the other, as `getItems` draws.
     if (onBadSample !== null)
-      return recovered(get, () => (collate === null ? this.rest(keys) : this.collated(keys, collate)));
+      return recovered(get, () => (collate === null ? this.rest(keys) : this.collated(keys, collate, true)));
     return this.rules.isVoid === undefined ? get() : recovered(get, (error) => this.blame(error, keys));
   }
 
@@ -98,8 +98,8 @@ export class BatchFetcher {
     });
   }
 
-  private collated(keys: number[], collate: Collate): unknown {
-    const loaded = this.rules.oneByOne ? this.inTurn(keys, 0, { keys: [], samples: [] }) : this.atOnce(keys);
+  private collated(keys: number[], collate: Collate, oneByOne = this.rules.oneByOne): unknown {
+    const loaded = oneByOne ? this.inTurn(keys, 0, { keys: [], samples: [] }) : this.atOnce(keys);
     return after(loaded, (found) => {
       const { samples } = found as Loaded;
       this.at = null;

@@ -297,59 +297,6 @@ describe('draws of their own for each batch', () => {
   });
 });
 
-describe('samples that cannot be loaded', () => {
-  const bad = (i: number): number => {
-    if (i % 3 === 1) throw new Error(`no ${i}`);
-    return i;
-  };
-
-  it('are left out of batches that the dataset makes itself', () => {
-    const dataset = { length: 6, getItem: bad, getBatch: (indices: number[]) => indices.map(bad) };
-    const loader = new DataLoader(dataset, { batchSize: 3, onBadSample: 'skip' });
-    expect([...loader]).toEqual([
-      [0, 2],
-      [3, 5],
-    ]);
-    expect(loader.badSamples).toBe(2);
-    const many = { length: 6, getItem: bad, getItems: (indices: number[]) => indices.map(bad) };
-    const collated = new DataLoader(many, { batchSize: 3, onBadSample: 'skip', collateFn: (all) => all.join() });
-    expect([...collated]).toEqual(['0,2', '3,5']);
-  });
-
-  it('are left out when they are promises, and when they come alone', async () => {
-    const later = { length: 6, getItem: async (i: number) => bad(i) };
-    const batches: unknown[] = [];
-    for await (const x of new DataLoader(later, { batchSize: 2, onBadSample: 'skip' })) batches.push(x.tolist());
-    expect(batches).toEqual([[0], [2, 3], [5]]);
-    const single = new DataLoader({ length: 6, getItem: bad }, { batchSize: null, onBadSample: 'skip' });
-    expect([...single]).toEqual([0, 2, 3, 5]);
-  });
-
-  it('are left out of streams whose iterators go on after an error', () => {
-    class Reader extends IterableDataset<number> {
-      [Symbol.iterator](): Iterator<number> {
-        let i = 0;
-        return { next: () => (i < 6 ? { done: false, value: bad(i++) } : { done: true, value: undefined }) };
-      }
-    }
-    const loader = new DataLoader(new Reader(), { batchSize: 2, onBadSample: 'skip' });
-    expect(Array.from(loader, (x) => x.tolist())).toEqual([
-      [0, 2],
-      [3, 5],
-    ]);
-    expect(loader.badSamples).toBe(2);
-  });
-
-  it('end a generator function, whatever is wished', () => {
-    class Lines extends IterableDataset<number> {
-      *[Symbol.iterator](): IterableIterator<number> {
-        for (let i = 0; i < 6; i++) yield bad(i);
-      }
-    }
-    expect(() => [...new DataLoader(new Lines(), { onBadSample: 'skip' })]).toThrow('no 1');
-  });
-});
-
 describe('bad arguments', () => {
   const data = items(4);
   const stream = new Counting(4);

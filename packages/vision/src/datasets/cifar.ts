@@ -4,9 +4,9 @@ import { cat, fromTypedArray, type Tensor } from '@lightning-ts/torch';
 import { NumpyArray, numpyGlobals, pythonGlobals, unpickle } from '@lightning-ts/torch/serialize';
 import { VisionError } from '../errors.js';
 import { downloadFile } from './downloadFile.js';
+import type { PrepareOptions } from './idxDataset.js';
 import { corrupt } from './idxFile.js';
 import { MemoryDataset } from './memoryDataset.js';
-import type { PrepareOptions } from './mnist.js';
 import { extractTar } from './tarFile.js';
 import type { ImageDatasetOptions } from './visionDataset.js';
 

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { downloadFile } from './downloadFile.js';
-import { MNIST, type Resource } from './mnist.js';
+import type { Resource } from './idxDataset.js';
+import { MNIST } from './mnist.js';
 
 const content = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * i) % 251));
 const md5Of = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');

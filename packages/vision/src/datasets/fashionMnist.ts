@@ -1,4 +1,5 @@
-import { MNIST, type Resource } from './mnist.js';
+import type { Resource } from './idxDataset.js';
+import { MNIST } from './mnist.js';
 
 /**
  * Fashion-MNIST: 60,000 training and 10,000 test images of clothes, 28 × 28 grey pixels, in ten classes

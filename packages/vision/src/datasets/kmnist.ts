@@ -1,4 +1,5 @@
-import { MNIST, type Resource } from './mnist.js';
+import type { Resource } from './idxDataset.js';
+import { MNIST } from './mnist.js';
 
 /** Kuzushiji-MNIST: cursive Japanese characters in ten classes, as {@link MNIST} (https://github.com/rois-codh/kmnist). */
 export class KMNIST extends MNIST {

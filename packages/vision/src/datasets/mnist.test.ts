@@ -57,6 +57,11 @@ describe('a dataset in idx files', () => {
     expect(tiny({ transform: (image) => image.sum() }).getItem(0)[0].shape).toEqual([]);
   });
 
+  it('names the sample for which a transform returned no tensor', () => {
+    const odd = tiny({ transform: (() => null) as never });
+    expect(() => odd.getItem(2)).toThrow(/TRANSFORM_OUTPUT.*TinyMNIST returned null for sample 2/);
+  });
+
   it('gives a batch with the values of its samples, bit for bit', () => {
     const dataset = tiny({ transform: new Compose([new ToTensor(), new Normalize([0.286], [0.353])]) });
     const indices = [7, 0, 0, 11];

@@ -1,29 +1,21 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fromTypedArray, type Tensor } from '@lightning-ts/torch';
-import type { Dataset } from '@lightning-ts/torch/data';
-import { VisionError } from '../errors.js';
-import { Lambda } from '../transforms/lambda.js';
-import type { Transform } from '../transforms/transform.js';
+import { fromTypedArray } from '@lightning-ts/torch';
 import { downloadFile } from './downloadFile.js';
-import { corrupt, readIdxFile } from './idxFile.js';
+import {
+  checkPair,
+  findFile,
+  IdxDataset,
+  type IdxDatasetOptions,
+  locateFile,
+  type PrepareOptions,
+  type Resource,
+} from './idxDataset.js';
+import { readIdxFile } from './idxFile.js';
 
-export interface MNISTOptions {
+export interface MNISTOptions extends IdxDatasetOptions<number> {
   /** The training images, or else the test images; default true. */
   train?: boolean;
-  /** Turns the uint8 image [28, 28] into what `getItem` gives. */
-  transform?: Transform | ((image: Tensor) => Tensor);
-  /** Turns the label into what `getItem` gives. */
-  targetTransform?: (label: number) => number;
 }
-
-export interface PrepareOptions {
-  /** Addresses to download from, each ending in a slash; default: the dataset's own. */
-  mirrors?: readonly string[];
-}
-
-/** A packed file on a mirror, with its MD5 checksum. */
-export type Resource = readonly [name: string, md5: string];
 
 /**
  * The MNIST digits: 60,000 training and 10,000 test images of 28 × 28 grey pixels.
@@ -32,7 +24,7 @@ export type Resource = readonly [name: string, md5: string];
  * A sample is `[image, label]`. Where the transform can work on many images at once there is also `getBatch`, which
  * gives `[images, labels]` (labels int64) with the same values in a few operations.
  */
-export class MNIST implements Dataset<[Tensor, number], [Tensor, Tensor]> {
+export class MNIST extends IdxDataset<number> {
   static readonly folder: string = 'MNIST';
   static readonly classes: readonly string[] = [
     '0 - zero',
@@ -61,17 +53,6 @@ export class MNIST implements Dataset<[Tensor, number], [Tensor, Tensor]> {
   static readonly systemFolders: readonly string[] = [];
 
   readonly train: boolean;
-  /** All images, uint8 [n, 28, 28]. */
-  readonly data: Tensor;
-  /** All labels, int64 [n]. */
-  readonly targets: Tensor;
-  /** The classes' names, by label. */
-  readonly classes: readonly string[];
-  /** Images and labels of many samples, collated. There only where the transform can work on many images at once. */
-  readonly getBatch?: (indices: number[]) => [Tensor, Tensor];
-
-  private readonly transform: Transform | null;
-  private readonly targetTransform: ((label: number) => number) | null;
   private readonly labels: Uint8Array;
 
   /**
@@ -79,109 +60,46 @@ export class MNIST implements Dataset<[Tensor, number], [Tensor, Tensor]> {
    * @throws VisionError `DATASET_MISSING` when a file is not there, `DATASET_CORRUPT` when one is damaged.
    */
   constructor(root: string, options: MNISTOptions = {}) {
-    const { train = true, transform, targetTransform } = options;
-    if ('download' in options) {
-      throw new VisionError(
-        'OPTION_INVALID',
-        `a constructor cannot wait for a download. Call await ${this.constructor.name}.prepare(root) before it, for example in prepareData().`,
-      );
-    }
-    const kind = this.constructor as MNISTClass;
-    const prefix = train ? 'train' : 't10k';
-    const imagesPath = locate(kind, root, `${prefix}-images-idx3-ubyte.gz`);
-    const labelsPath = locate(kind, root, `${prefix}-labels-idx1-ubyte.gz`);
+    const { train = true, ...rest } = options;
+    // The class that is made, which may be a kin of MNIST; `this` cannot be asked before super().
+    const kind = new.target as typeof MNIST;
+    const { prefix, classes } = kind.contentsOf(options);
+    const locate = (name: string) => locateFile(kind, root, name, `${kind.name}.prepare('${root}')`);
+    const imagesPath = locate(`${prefix}-images-idx3-ubyte.gz`);
+    const labelsPath = locate(`${prefix}-labels-idx1-ubyte.gz`);
     const images = readIdxFile(imagesPath, 3);
     const labels = readIdxFile(labelsPath, 1);
-    if (images.shape[0] !== labels.shape[0]) {
-      throw corrupt(labelsPath, `it has ${labels.shape[0]} labels for the ${images.shape[0]} images of ${imagesPath}`);
-    }
-    const wrong = labels.data.findIndex((label) => label >= kind.classes.length);
-    if (wrong >= 0) {
-      throw corrupt(
-        labelsPath,
-        `label ${labels.data[wrong]} of sample ${wrong} is none of the ${kind.classes.length} classes`,
-      );
-    }
+    checkPair(images, imagesPath, labels.data, labelsPath, classes.length);
+    super(fromTypedArray(images.data, images.shape), fromTypedArray(labels.data).to('int64'), classes, rest);
     this.train = train;
-    this.classes = kind.classes;
-    this.data = fromTypedArray(images.data, images.shape);
-    this.targets = fromTypedArray(labels.data).to('int64');
     this.labels = labels.data.slice();
-    this.transform = typeof transform === 'function' ? new Lambda(transform) : (transform ?? null);
-    this.targetTransform = targetTransform ?? null;
-    if (this.targetTransform === null && this.transform?.batched !== false) {
-      this.getBatch = (indices) => this.collatedBatch(indices);
-    }
   }
 
   /** Downloads the files that are not there yet. Safe to call again; an interrupted download goes on where it stopped. */
   static async prepare(root: string, options: PrepareOptions = {}): Promise<void> {
-    const kind = this as MNISTClass;
-    const mirrors = options.mirrors ?? kind.mirrors;
-    for (const [name, md5] of kind.resources) {
-      if (find(kind, root, name) !== null) continue;
+    const mirrors = options.mirrors ?? this.mirrors;
+    for (const [name, md5] of this.resources) {
+      if (findFile(this, root, name) !== null) continue;
       const urls = mirrors.map((mirror) => mirror + name);
-      await downloadFile(urls, join(root, kind.folder, 'raw', name), { md5 });
+      await downloadFile(urls, join(root, this.folder, 'raw', name), { md5 });
     }
   }
 
   /** Whether every file is there. */
   static isPrepared(root: string): boolean {
-    const kind = this as MNISTClass;
-    return kind.resources.every(([name]) => find(kind, root, name) !== null);
+    return this.resources.every(([name]) => findFile(this, root, name) !== null);
   }
 
-  get length(): number {
-    return this.labels.length;
+  /** How the names of a split's files begin, and the classes of its labels. */
+  protected static contentsOf(options: MNISTOptions): { prefix: string; classes: readonly string[] } {
+    return { prefix: options.train === false ? 't10k' : 'train', classes: this.classes };
   }
 
-  /** Sample `index`, counted from 0. */
-  getItem(index: number): [Tensor, number] {
-    this.checkIndex(index);
-    const image = this.data.select(0, index);
-    const label = this.labels[index] as number;
-    return [
-      // Without a transform the caller gets pixels of his own, so that changing them leaves the dataset as it is.
-      this.transform === null ? image.clone() : this.transform.forward(image),
-      this.targetTransform === null ? label : this.targetTransform(label),
-    ];
+  protected override targetAt(index: number): number {
+    return this.labels[index]!;
   }
 
-  private collatedBatch(indices: number[]): [Tensor, Tensor] {
-    for (const index of indices) this.checkIndex(index);
-    const rows = fromTypedArray(Int32Array.from(indices));
-    const images = this.data.indexSelect(0, rows);
-    const targets = this.targets.indexSelect(0, rows);
-    return [this.transform === null ? images : this.transform.forwardBatch(images), targets];
+  protected override batchTargets() {
+    return this.targets;
   }
-
-  private checkIndex(index: number): void {
-    if (Number.isInteger(index) && index >= 0 && index < this.length) return;
-    throw new VisionError(
-      'INDEX_OUT_OF_RANGE',
-      `sample ${index} was asked for, and ${this.constructor.name} has the samples 0 to ${this.length - 1}`,
-    );
-  }
-}
-
-type MNISTClass = typeof MNIST;
-
-/** The path of a packed file or of its unpacked form; null when neither is anywhere. */
-function find(kind: MNISTClass, root: string, name: string): string | null {
-  for (const folder of [join(root, kind.folder, 'raw'), ...kind.systemFolders]) {
-    for (const path of [join(folder, name.replace(/\.gz$/, '')), join(folder, name)]) {
-      if (existsSync(path)) return path;
-    }
-  }
-  return null;
-}
-
-function locate(kind: MNISTClass, root: string, name: string): string {
-  const path = find(kind, root, name);
-  if (path !== null) return path;
-  const places = [join(root, kind.folder, 'raw'), ...kind.systemFolders].join(' or ');
-  throw new VisionError(
-    'DATASET_MISSING',
-    `${name} is not in ${places}. Call await ${kind.name}.prepare('${root}') first, for example in prepareData().`,
-  );
 }

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { fromTypedArray } from '@lightning-ts/torch';
 import { VisionError } from '../errors.js';
 import { downloadFile } from './downloadFile.js';
+import type { PrepareOptions, Resource } from './idxDataset.js';
 import { corrupt } from './idxFile.js';
 import { readMatFile } from './matFile.js';
 import { MemoryDataset } from './memoryDataset.js';
-import type { PrepareOptions, Resource } from './mnist.js';
 import type { ImageDatasetOptions } from './visionDataset.js';
 
 export type SVHNSplit = 'train' | 'test' | 'extra';

@@ -29,9 +29,14 @@ const largestDifference = (a: torch.Tensor, b: torch.Tensor): number =>
 const partBeyond = (a: torch.Tensor, b: torch.Tensor, by: number): number =>
   a.to('float64').sub(b.to('float64')).abs().gt(by).to('float64').mean().item();
 
-describe('transforms that move or map pixels give those of torchvision on tensors, from the same seed', () => {
+describe('transforms that move, map or resize pixels give those of torchvision from the same seed', () => {
   it.each<[string, T.Transform | ((image: torch.Tensor) => torch.Tensor), torch.Tensor?]>([
     ['resize_nearest', new T.Resize([9, 30], { interpolation: 'nearest' })],
+    ['resize_bilinear', new T.Resize([9, 30])],
+    ['resize_bicubic', new T.Resize([9, 30], { interpolation: 'bicubic' })],
+    ['resize_max', new T.Resize(10, { maxSize: 12 })],
+    ['random_resized_crop', new T.RandomResizedCrop(12)],
+    ['random_resized_crop_odd', new T.RandomResizedCrop([7, 9], { scale: [0.9, 1], ratio: [2.5, 3.5] })],
     ['center_crop', new T.CenterCrop([9, 30])],
     ['five_crop', new T.FiveCrop([5, 6])],
     ['ten_crop', new T.TenCrop([5, 6], { verticalFlip: true })],
@@ -40,6 +45,7 @@ describe('transforms that move or map pixels give those of torchvision on tensor
     ['rotation_nearest', new T.RandomRotation([10, 80], { center: [3, 4], fill: [1, 2, 3] })],
     ['rotate_expand', (image) => T.functional.rotate(image, 33, { expand: true, fill: 9 })],
     ['affine_nearest', new T.RandomAffine(30, { translate: [0.2, 0.3], scale: [0.8, 1.3], shear: 8 })],
+    ['elastic_nearest', new T.ElasticTransform({ alpha: [40, 20], sigma: [1, 2], interpolation: 'nearest' })],
     ['grayscale', new T.Grayscale(3)],
     ['random_grayscale', new T.RandomGrayscale(0.5)],
     ['random_erasing', new T.RandomErasing(0.9), floats],
@@ -60,14 +66,9 @@ describe('transforms that move or map pixels give those of torchvision on tensor
 
 describe('transforms that mix pixels give those of torchvision within one step of 255', () => {
   it.each<[string, T.Transform | ((image: torch.Tensor) => torch.Tensor), torch.Tensor?]>([
-    ['resize_bilinear', new T.Resize([9, 30])],
-    ['resize_bicubic', new T.Resize([9, 30], { interpolation: 'bicubic' })],
     ['resize_plain_bilinear', new T.Resize([9, 30], { antialias: false })],
     ['resize_plain_bicubic', new T.Resize([9, 30], { interpolation: 'bicubic', antialias: false })],
     ['resize_float', new T.Resize(10), floats],
-    ['resize_max', new T.Resize(10, { maxSize: 12 })],
-    ['random_resized_crop', new T.RandomResizedCrop(12)],
-    ['random_resized_crop_odd', new T.RandomResizedCrop([7, 9], { scale: [0.9, 1], ratio: [2.5, 3.5] })],
     ['rotation', new T.RandomRotation(40, { interpolation: 'bilinear' })],
     [
       'affine',
@@ -79,6 +80,8 @@ describe('transforms that mix pixels give those of torchvision within one step o
         fill: 5,
       }),
     ],
+    ['elastic', new T.ElasticTransform({ alpha: 30, sigma: 1.5, fill: 7 })],
+    ['elastic_rough', new T.ElasticTransform({ alpha: 5, sigma: 0 }), floats],
     ['perspective', new T.RandomPerspective(0.4, 1, { fill: 3 })],
     ['color_jitter', new T.ColorJitter({ brightness: 0.4, contrast: 0.3, saturation: 0.5, hue: 0.2 })],
     ['color_jitter_float', new T.ColorJitter({ brightness: 0.4, contrast: 0.3, saturation: 0.5, hue: 0.2 }), floats],
@@ -112,6 +115,7 @@ describe('what is no image, or no option, is refused', () => {
     ['degrees', () => new T.RandomRotation(-3), /degrees.*-3/],
     ['translate', () => new T.RandomAffine(0, { translate: [2, 0] }), /translate.*2,0/],
     ['distortion', () => new T.RandomPerspective(2), /distortionScale.*2/],
+    ['sigma', () => new T.ElasticTransform({ sigma: [1, -1] }), /sigma.*from 0 up.*1,-1/],
     ['brightness', () => new T.ColorJitter({ brightness: -1 }), /brightness.*-1/],
     ['hue', () => new T.ColorJitter({ hue: 0.6 }), /hue.*0\.6/],
     ['channels', () => new T.Grayscale(2 as 3), /1 or 3.*2/],
@@ -134,6 +138,11 @@ describe('what is no image, or no option, is refused', () => {
     ['two channels', () => new T.Grayscale().forward(torch.zeros([2, 4, 4])), /1 or 3 channels.*\[2, 4, 4\]/],
     ['floats in posterize', () => T.functional.posterize(torch.zeros([3, 4, 4]), 2), /uint8.*float32/],
     ['a crop too large', () => new T.FiveCrop(9).forward(torch.zeros([3, 4, 4])), /9 × 9.*4 × 4/],
+    [
+      'an image smaller than its blur',
+      () => new T.ElasticTransform().forward(torch.zeros([3, 20, 30])),
+      /20 pixels to each side.*20 × 30/,
+    ],
     ['a line', () => new T.Resize(3).forward(torch.zeros([4])), /\[4\]/],
     ['an image instead of a batch', () => new T.MixUp().forward([torch.zeros([3, 4, 4]), torch.zeros([3])]), /batch/],
   ])('%s', (_, run, message) => {

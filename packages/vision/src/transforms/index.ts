@@ -13,6 +13,7 @@ export { ColorJitter, type ColorJitterOptions } from './colorJitter.js';
 export { Compose } from './compose.js';
 export { ConvertImageDtype } from './convertImageDtype.js';
 export { CenterCrop, FiveCrop, TenCrop } from './crops.js';
+export { ElasticTransform, type ElasticTransformOptions } from './elasticTransform.js';
 export * as functional from './functional/index.js';
 export type { Interpolation, ResizeOptions } from './functional/resize.js';
 export type { Fill, RotateOptions, WarpInterpolation, WarpOptions } from './functional/warp.js';

@@ -1,5 +1,6 @@
 import { type Tensor, tensor } from '@lightning-ts/torch';
 import { VisionError } from '../errors.js';
+import { drawText } from './drawText.js';
 
 /** A colour as [red, green, blue] from 0 to 255, `'#rrggbb'`, or one of the names of {@link colorNames}. */
 export type Color = readonly [number, number, number] | string;
@@ -61,6 +62,15 @@ export interface DrawBoxesOptions {
   colors?: Color | readonly Color[];
   /** Pixels, inwards from the box; default 1. */
   width?: number;
+  /** Tint the inside of each box with its colour; default false. */
+  fill?: boolean;
+  /**
+   * What is written at the top left inside each box, in its colour; null for nothing. The font is PIL's default one, of
+   * Latin-1; other characters are frames.
+   */
+  labels?: readonly (string | null)[];
+  /** How many times as large as its 11 pixels the font is, a whole number; default 1. */
+  labelScale?: number;
 }
 
 /**
@@ -68,7 +78,7 @@ export interface DrawBoxesOptions {
  * fractions cut off. The result has three channels.
  */
 export function drawBoundingBoxes(image: Tensor, boxes: Tensor, options: DrawBoxesOptions = {}): Tensor {
-  const { width = 1, colors } = options;
+  const { width = 1, colors, fill = false, labels, labelScale = 1 } = options;
   checkImage('drawBoundingBoxes', image, [1, 3]);
   if (boxes.dim() !== 2 || boxes.size(1) !== 4) {
     throw new VisionError(
@@ -76,8 +86,15 @@ export function drawBoundingBoxes(image: Tensor, boxes: Tensor, options: DrawBox
       `drawBoundingBoxes takes boxes [n, 4], and got [${boxes.shape.join(', ')}]`,
     );
   }
-  if (!Number.isInteger(width) || width < 1) {
-    throw new VisionError('OPTION_INVALID', `drawBoundingBoxes: width is a whole number above 0, and got ${width}`);
+  for (const [name, value] of Object.entries({ width, labelScale })) {
+    if (Number.isInteger(value) && value >= 1) continue;
+    throw new VisionError('OPTION_INVALID', `drawBoundingBoxes: ${name} is a whole number above 0, and got ${value}`);
+  }
+  if (labels !== undefined && labels.length !== boxes.size(0)) {
+    throw new VisionError(
+      'OPTION_INVALID',
+      `drawBoundingBoxes: there are ${boxes.size(0)} boxes and ${labels.length} labels. Give one for each box; null writes nothing.`,
+    );
   }
   const drawn = image.expand([3, -1, -1]).clone();
   const rows = boxes.to('int64').tolist() as number[][];
@@ -91,6 +108,7 @@ export function drawBoundingBoxes(image: Tensor, boxes: Tensor, options: DrawBox
     }
     const paint = (left: number, top: number, right: number, bottom: number) =>
       fillRectangle(drawn, left, top, right, bottom, palette[i]!);
+    if (fill) tintRectangle(drawn, x1!, y1!, x2!, y2!, palette[i]!);
     // No thicker than the box itself.
     const across = Math.min(width, x2! - x1! + 1) - 1;
     const down = Math.min(width, y2! - y1! + 1) - 1;
@@ -98,27 +116,45 @@ export function drawBoundingBoxes(image: Tensor, boxes: Tensor, options: DrawBox
     paint(x1!, y2! - down, x2!, y2!);
     paint(x1!, y1!, x1! + across, y2!);
     paint(x2! - across, y1!, x2!, y2!);
+    const label = labels?.[i] ?? null;
+    if (label !== null) drawText(drawn, label, [x1! + width + 1, y1! + width + 1], palette[i]!, labelScale);
   });
   return drawn;
 }
 
-/** Both corners belong to it; what is outside the image is left out. */
-function fillRectangle(
-  image: Tensor,
-  left: number,
-  top: number,
-  right: number,
-  bottom: number,
-  color: readonly number[],
-): void {
+/** The part of an image between two corners that both belong to it; null where it is all outside. */
+function rectangleOf(image: Tensor, left: number, top: number, right: number, bottom: number): Tensor | null {
   const [x, y] = [Math.max(left, 0), Math.max(top, 0)];
   const width = Math.min(right + 1, image.size(2)) - x;
   const height = Math.min(bottom + 1, image.size(1)) - y;
-  if (width <= 0 || height <= 0) return;
-  image
-    .narrow(1, y, height)
-    .narrow(2, x, width)
-    .copy_(tensor([...color], { dtype: 'uint8' }).view([3, 1, 1]));
+  return width <= 0 || height <= 0 ? null : image.narrow(1, y, height).narrow(2, x, width);
+}
+
+type Corners = readonly [left: number, top: number, right: number, bottom: number];
+
+function fillRectangle(image: Tensor, ...[left, top, right, bottom, color]: [...Corners, readonly number[]]): void {
+  rectangleOf(image, left, top, right, bottom)?.copy_(tensor([...color], { dtype: 'uint8' }).view([3, 1, 1]));
+}
+
+/** Of 255 parts, how many are the colour inside a filled box, as in torchvision. */
+const tint = 100;
+
+function tintRectangle(image: Tensor, ...[left, top, right, bottom, color]: [...Corners, readonly number[]]): void {
+  const part = rectangleOf(image, left, top, right, bottom);
+  if (part === null) return;
+  const inks = tensor(
+    color.map((value) => value * tint),
+    { dtype: 'float64' },
+  ).view([3, 1, 1]);
+  // PIL's mix, in whole numbers: the nearest to the quotient.
+  part.copy_(
+    part
+      .to('float64')
+      .mul(255 - tint)
+      .add(inks)
+      .div(255)
+      .round(),
+  );
 }
 
 export interface DrawMasksOptions {

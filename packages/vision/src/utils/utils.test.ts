@@ -55,6 +55,9 @@ it('draws boxes and masks as torchvision does', () => {
   expectSame(drawBoundingBoxes(image.narrow(0, 0, 1), shapes.narrow(0, 0, 2), { colors: 'red' }), 'drawn_red');
   expectSame(drawSegmentationMasks(image, masks, { alpha: 0.7, colors: [[10, 200, 30], '#ff8000'] }), 'coloured');
   expectSame(drawSegmentationMasks(image, masks.at(0)), 'coloured_one');
+  const labels = ['dog 0.9', 'g|yé\nTwo', null, 'out'];
+  expectSame(drawBoundingBoxes(image, shapes, { labels, width: 2 }), 'labelled');
+  expectSame(drawBoundingBoxes(image, shapes, { fill: true, width: 2 }), 'filled');
   // No thicker than the box itself.
   const point = drawBoundingBoxes(torch.zeros([3, 9, 9], { dtype: 'uint8' }), torch.tensor([[4, 5, 4, 5]]), {
     width: 3,
@@ -74,4 +77,32 @@ it.each<[string, () => unknown, RegExp]>([
   ['an alpha above 1', () => drawSegmentationMasks(image, masks, { alpha: 2 }), /OPTION_INVALID.*alpha/],
 ])('refuses %s', (_, run, message) => {
   expect(run).toThrow(message);
+});
+
+it('writes the letters of PIL, larger if wanted, and frames for those it does not have', () => {
+  const codes = [...Array(95).keys()].map((i) => i + 32).concat([...Array(95).keys()].map((i) => i + 161));
+  const lines = codes
+    .map((code) => String.fromCharCode(code))
+    .join('')
+    .match(/.{1,32}/gs)!;
+  const paper = torch.full([3, 100, 210], 230).to('uint8');
+  const whole = torch.tensor([[0, 0, 200, 95]]);
+  expectSame(drawBoundingBoxes(paper, whole, { labels: [lines.join('\n')], colors: '#204080' }), 'letters');
+
+  const write = (label: string, labelScale = 1) => {
+    const black = torch.zeros([3, 40, 40], { dtype: 'uint8' });
+    const box = torch.tensor([[-2, -2, 50, 50]]);
+    return drawBoundingBoxes(black, box, { labels: [label], colors: 'white', labelScale });
+  };
+  const small = write('A').narrow(1, 0, 11).narrow(2, 0, 6);
+  const large = write('A', 3).narrow(1, 0, 33).narrow(2, 0, 18);
+  expect(large.equal(small.repeatInterleave(3, 1).repeatInterleave(3, 2))).toBe(true);
+  expect(write('猫').equal(write('犬'))).toBe(true);
+  expect(write('猫').equal(write(' '))).toBe(false);
+  expect(write('').equal(write(' '))).toBe(true);
+});
+
+it('refuses labels that are not one for each box, and a scale that is no whole number', () => {
+  expect(() => drawBoundingBoxes(image, shapes, { labels: ['one'] })).toThrow(/OPTION_INVALID.*4 boxes and 1 labels/);
+  expect(() => drawBoundingBoxes(image, shapes, { labelScale: 0.5 })).toThrow(/OPTION_INVALID.*labelScale.*0.5/);
 });

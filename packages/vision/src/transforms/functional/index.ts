@@ -8,6 +8,7 @@ export { type Interpolation, type ResizeOptions, resize, resizedCrop } from './r
 export {
   type AffineOptions,
   affine,
+  elasticTransform,
   type Fill,
   perspective,
   type RotateOptions,

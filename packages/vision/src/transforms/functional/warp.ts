@@ -1,4 +1,4 @@
-import { cat, empty, linalgSolve, linspace, ones, type Tensor, tensor } from '@lightning-ts/torch';
+import { cat, empty, linalgSolve, linspace, ones, stack, type Tensor, tensor } from '@lightning-ts/torch';
 import { gridSample } from '@lightning-ts/torch/nn/functional';
 import { VisionError } from '../../errors.js';
 import { asFloat, castLike, checkImage, shapeText } from './image.js';
@@ -101,6 +101,28 @@ export function perspective(image: Tensor, start: Points, end: Points, options: 
     { dtype },
   ).transpose(1, 2);
   const grid = places.bmm(above).div(places.bmm(below)).sub(1).view([1, height, width, 2]);
+  return warp(image, grid, options.interpolation ?? 'bilinear', options.fill ?? null);
+}
+
+/**
+ * Moves each pixel of an image [..., h, w] by a displacement of its own.
+ *
+ * @param displacement float [1, h, w, 2]: where a pixel comes from, as parts of half the width and half the height.
+ */
+export function elasticTransform(image: Tensor, displacement: Tensor, options: WarpOptions = {}): Tensor {
+  checkImage('elasticTransform', image);
+  const [height, width] = [image.size(-2), image.size(-1)];
+  const { shape } = displacement;
+  if (!displacement.isFloatingPoint() || shape.join() !== `1,${height},${width},2`) {
+    throw new VisionError(
+      'ARGUMENT_INVALID',
+      `elasticTransform takes a float displacement [1, ${height}, ${width}, 2] for the image ${shapeText(image)}, and got ${shapeText(displacement)}`,
+    );
+  }
+  const centres = (size: number): Tensor => linspace((1 - size) / size, (size - 1) / size, size);
+  const across = centres(width).expand([height, width]);
+  const down = centres(height).unsqueeze(1).expand([height, width]);
+  const grid = stack([across, down], -1).unsqueeze(0).add(displacement).to(asFloatType(image));
   return warp(image, grid, options.interpolation ?? 'bilinear', options.fill ?? null);
 }
 
