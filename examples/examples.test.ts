@@ -9,6 +9,7 @@ import { LitAutoEncoder } from './autoencoder/model.js';
 import { serve } from './autoencoder/serve.js';
 import * as autoencoder from './autoencoder/train.js';
 import * as classifier from './classifier/train.js';
+import * as crossValidation from './cross-validation/train.js';
 import * as customCallback from './custom-callback/train.js';
 import * as gan from './gan/train.js';
 import * as hooks from './hooks/train.js';
@@ -38,6 +39,14 @@ describe('the examples', () => {
     const { restored, results } = await classifier.train(quiet('classifier', { maxEpochs: 8 }));
     expect(results.test_acc).toBeGreaterThan(0.8);
     expect([restored.training, restored.hparams.learningRate]).toEqual([false, 0.0001]);
+  });
+
+  it('cross-validation tells a network from a line', async () => {
+    const { comparison, line, network } = await crossValidation.train({ defaultRootDir: folder });
+    expect(network.folds).toHaveLength(5);
+    expect(network.metric('val_acc').mean).toBeGreaterThan(line.metric('val_acc').mean);
+    expect(comparison.interval[0]).toBeGreaterThan(0);
+    expect(comparison.pValue).toBeLessThan(0.05);
   });
 
   it('autoencoder is trained, saved and served', async () => {

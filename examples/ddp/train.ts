@@ -7,9 +7,11 @@
 //
 //   MASTER_ADDR=10.0.0.1 MASTER_PORT=29500 NODE_RANK=0 NODES=2 npx tsx examples/ddp/train.ts 1     # on the first
 //   MASTER_ADDR=10.0.0.1 MASTER_PORT=29500 NODE_RANK=1 NODES=2 npx tsx examples/ddp/train.ts 1     # on the second
+//
+// By SLURM: sbatch examples/ddp/train.slurm
 import { LightningModule, seedEverything, Trainer, type TrainerOptions } from '@lightning-ts/lightning';
 import { Accuracy } from '@lightning-ts/metrics';
-import { randn, type Tensor } from '@lightning-ts/torch';
+import { devices, randn, type Tensor } from '@lightning-ts/torch';
 import { DataLoader, TensorDataset } from '@lightning-ts/torch/data';
 import { BatchNorm1d, Linear, ReLU, Sequential } from '@lightning-ts/torch/nn';
 import * as F from '@lightning-ts/torch/nn/functional';
@@ -46,17 +48,26 @@ export class LitClassifier extends LightningModule<Batch> {
   }
 }
 
+/** A GPU for each process where there are some, else a process on the CPU. */
+const hasGpu = devices().some((name) => name.startsWith('cuda'));
+const ddp = {
+  accelerator: hasGpu ? 'gpu' : 'cpu',
+  strategy: 'ddp',
+  precision: hasGpu ? '16-mixed' : '32-true',
+  syncBatchnorm: true, // statistics of the joined batch, not of each process's part
+} as const satisfies TrainerOptions;
+
 /** The same in every process: all of them run this. */
 export async function train(options: TrainerOptions = {}): Promise<number> {
   seedEverything(42, { verbose: false });
-  const x = randn([1024, 16]);
+  const x = randn([1000, 16]);
   const y = x.sum(1).gt(0).to('int64');
   const rows = new TensorDataset(x, y);
   const model = new LitClassifier();
-  const trainer = new Trainer({ accelerator: 'cpu', strategy: 'ddp', maxEpochs: 3, syncBatchnorm: true, ...options });
+  const trainer = new Trainer({ ...ddp, maxEpochs: 3, logEveryNSteps: 5, ...options });
   await trainer.fit(model, {
     trainDataloaders: new DataLoader(rows, { batchSize: 32, shuffle: true }),
-    valDataloaders: new DataLoader(rows, { batchSize: 100 }),
+    valDataloaders: new DataLoader(rows, { batchSize: 64 }),
   });
   const accuracy = trainer.callbackMetrics.val_acc!.item() as number;
   trainer.print(`${trainer.worldSize} processes, accuracy ${accuracy.toFixed(3)}`);

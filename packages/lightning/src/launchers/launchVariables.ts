@@ -4,9 +4,10 @@ export const launchVariables = {
   by: 'LIGHTNING_TS_LAUNCHED_BY',
   /** How often the job was started again after a failure. */
   attempt: 'LIGHTNING_TS_ATTEMPT',
-  /** The checkpoint to go on from, and which of the script's calls of `fit` had saved it. */
-  resumePath: 'LIGHTNING_TS_RESUME_PATH',
-  resumeFit: 'LIGHTNING_TS_RESUME_FIT',
+  /** The checkpoints to go on from, as JSON: for each of the script's calls of `fit` that had saved one, its path. */
+  resume: 'LIGHTNING_TS_RESUME',
+  /** Which of the machine's devices the processes of this attempt have, by local rank: those of lost ones are left out. */
+  slots: 'LIGHTNING_TS_SLOTS',
 } as const;
 
 export type LaunchedBy = 'script' | 'supervisor';
@@ -20,8 +21,27 @@ export function launchedBy(): LaunchedBy | null {
 /** How often the job of this process was started again. */
 export const launchAttempt = (): number => Number(process.env[launchVariables.attempt] ?? 0);
 
-/** Where a call of `fit` goes on after a restart of the job; null from where the script says. @param fit counts from 1 */
+let fits = 0;
+
+/** The number that the script's next call of `fit` has, whichever Trainer's it is: the same in every process and attempt. */
+export const nextFit = (): number => fits + 1;
+
+/** A call of `fit` begins. @returns its number, from 1 */
+export function countFit(): number {
+  fits += 1;
+  return fits;
+}
+
+/** Where a call of `fit` goes on after a restart of the job; null from where the script says. @param fit its number */
 export function restartCheckpoint(fit: number): string | null {
-  const { [launchVariables.resumePath]: path, [launchVariables.resumeFit]: ofFit } = process.env;
-  return launchedBy() === 'supervisor' && path !== undefined && Number(ofFit) === fit ? path : null;
+  const saved = process.env[launchVariables.resume];
+  if (launchedBy() !== 'supervisor' || saved === undefined) return null;
+  return (JSON.parse(saved) as Record<string, string>)[fit] ?? null;
+}
+
+/** Those of a machine's devices that the processes of this attempt have: all, but where the job goes on with fewer. */
+export function remainingDevices<Device>(devices: readonly Device[]): readonly Device[] {
+  const slots = process.env[launchVariables.slots];
+  if (launchedBy() !== 'supervisor' || slots === undefined) return devices;
+  return slots.split(',').map((slot) => devices[Number(slot)]!);
 }

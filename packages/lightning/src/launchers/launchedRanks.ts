@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { hostname } from 'node:os';
+import { constants, hostname } from 'node:os';
 import type { FailureReport } from '@lightning-ts/torch/distributed';
 import type { LaunchMessage } from './launchedProcess.js';
 import { ownScript } from './launchedScript.js';
@@ -37,6 +37,7 @@ export class LaunchedRanks {
   private first: FailureReport | null = null;
   private readonly listeners: ((report: FailureReport) => void)[] = [];
   private isStopping = false;
+  private readonly passedOn = new Set<NodeJS.Signals>();
   /** Told by the processes, beside their failures. */
   onMessage: (message: LaunchMessage) => void = () => {};
 
@@ -65,20 +66,23 @@ export class LaunchedRanks {
 
   /** Passes on a signal that this process got. */
   signal(signal: NodeJS.Signals): void {
+    this.passedOn.add(signal);
     for (const { child, hasEnded } of this.ranks) if (!hasEnded) child.kill(signal);
   }
 
-  /** Gives the processes a moment to end by themselves, and kills those that are still there. */
-  stop(graceMs: number): void {
-    if (this.isStopping) return;
-    this.isStopping = true;
-    const timer = setTimeout(this.killAll, graceMs);
-    void this.ended.then(() => clearTimeout(timer));
+  /** Gives the processes a moment to end by themselves, and kills those that are still there. Resolves when all have ended. */
+  stop(graceMs: number): Promise<void> {
+    if (!this.isStopping) {
+      this.isStopping = true;
+      const timer = setTimeout(this.killAll, graceMs);
+      void this.ended.then(() => clearTimeout(timer));
+    }
+    return this.ended;
   }
 
   private readonly killAll = (): void => {
     this.isStopping = true;
-    this.signal('SIGKILL');
+    for (const { child, hasEnded } of this.ranks) if (!hasEnded) child.kill('SIGKILL');
   };
 
   private start(command: string, args: readonly string[], plan: RankPlan, output: RankOutput): LaunchedRank {
@@ -116,6 +120,8 @@ export class LaunchedRanks {
           launched.hasEnded = true;
           if (code === 0 || this.isStopping) return settle();
           process.exitCode ??= code ?? 1;
+          // It ended in order, as it was asked to.
+          if ([...this.passedOn].some((asked) => code === 128 + constants.signals[asked])) return settle();
           const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
           const tell = (): void => {
             clearTimeout(timer);

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { TorchError } from '@lightning-ts/torch';
-import type { FailureReport } from '@lightning-ts/torch/distributed';
+import type { DistributedError, FailureReport } from '@lightning-ts/torch/distributed';
 import { LightningError } from '../errors.js';
 
 /** An error as it is told to other processes. */
@@ -18,15 +18,26 @@ export function reportOf(rank: number | null, error: unknown): FailureReport {
   };
 }
 
-/** The error that this process ends with because another one failed: it says who, and brings that one's error and stack as `cause`. */
-export function rankFailure(report: FailureReport): LightningError {
-  const who = report.rank === null ? 'A process of the job' : `Rank ${report.rank}`;
-  const cause = new Error(report.message);
-  cause.name = report.name;
-  if (report.stack !== null) cause.stack = report.stack;
+/**
+ * The error that this process ends with because another one failed: it says who, and brings that one's error and stack as `cause`.
+ *
+ * @param noticed by what this process noticed it
+ */
+export function rankFailure(report: FailureReport, noticed: DistributedError | null = null): LightningError {
+  const { host, message, name, pid, rank, stack } = report;
+  const who = rank === null ? 'A process of the job' : `Rank ${rank}`;
+  // A process that fell silent said neither.
+  const where = host === '' ? '' : ` (process ${pid} on ${host})`;
+  const cause = new Error(message);
+  cause.name = name;
+  if (stack !== null) cause.stack = stack;
+  const waited =
+    noticed === null || noticed.collective === null
+      ? ''
+      : ` (rank ${noticed.rank} waited for it in ${noticed.collective} of group '${noticed.group}')`;
   return new LightningError(
     'RANK_FAILED',
-    `${who} (process ${report.pid} on ${report.host}) failed, and a job goes on only as a whole. ${report.name}: ${report.message}`,
+    `${who}${where} failed, and a job goes on only as a whole. ${name}: ${message}${waited}`,
     { cause },
   );
 }

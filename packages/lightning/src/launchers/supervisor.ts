@@ -11,6 +11,8 @@ export interface SupervisionPlan {
   readonly processes: number;
   /** How often they are started again after a failure. */
   readonly maxRestarts: number;
+  /** How few they may become: as long as there are more, the one that failed is left out of the next attempt. */
+  readonly minProcesses: number;
   readonly output: RankOutput;
 }
 
@@ -23,15 +25,20 @@ interface SavedCheckpoint {
 export const attemptPrefix = (attempt: number): string => `attempt ${attempt}`;
 
 /**
- * Starts every process of a job and watches over them: when one fails, all are ended and started again, and go on from the
- * last checkpoint. This process does nothing else, so that whatever happens to a rank does not happen to it.
+ * Starts every process of a job and watches over them: when one fails, all are ended and started again, perhaps without that
+ * one, and go on from the last checkpoint. This process does nothing else, so that whatever happens to a rank does not happen
+ * to it.
  */
 export class Supervisor {
   private ranks: LaunchedRanks | null = null;
   private interruptedBy: NodeJS.Signals | null = null;
   private readonly saved: SavedCheckpoint[] = [];
+  /** Which of the machine's devices the ranks have. */
+  private slots: readonly number[];
 
-  constructor(private readonly plan: SupervisionPlan) {}
+  constructor(private readonly plan: SupervisionPlan) {
+    this.slots = Array.from({ length: plan.processes }, (_, slot) => slot);
+  }
 
   /** Passes on a signal; after it nothing is started again. */
   signal(signal: NodeJS.Signals): void {
@@ -55,7 +62,7 @@ export class Supervisor {
       process.exitCode = undefined;
       const from = this.lastCheckpoint();
       console.error(
-        `${error.message}\nThe job starts again (${attempt + 1} of at most ${maxRestarts}), ` +
+        `${error.message}\nThe job starts again (${attempt + 1} of at most ${maxRestarts})${this.leaveOut(failure.rank)}, ` +
           `${from === null ? 'from the beginning, as there is no checkpoint yet' : `from ${from.path}`}.`,
       );
     }
@@ -63,21 +70,25 @@ export class Supervisor {
     process.exit();
   }
 
+  /** Goes on without a rank, where that is allowed. @returns how to say so */
+  private leaveOut(rank: number | null): string {
+    if (rank === null || this.slots.length <= this.plan.minProcesses) return '';
+    this.slots = this.slots.filter((_, each) => each !== rank);
+    return `, without rank ${rank}: ${this.slots.length} ${this.slots.length === 1 ? 'process is' : 'processes are'} left`;
+  }
+
   /** @returns what failed first, null when nothing did */
   private async runOnce(store: TCPStore, attempt: number): Promise<FailureReport | null> {
-    const { output, processes } = this.plan;
-    const from = this.lastCheckpoint();
-    const resume: Record<string, string> =
-      attempt === 0 || from === null
-        ? {}
-        : { [launchVariables.resumePath]: from.path, [launchVariables.resumeFit]: String(from.fit) };
+    const { output } = this.plan;
+    const processes = this.slots.length;
     const plans = Array.from({ length: processes }, (_, rank) => ({
       rank,
       isShown: rank === 0,
       env: {
         [launchVariables.by]: 'supervisor',
         [launchVariables.attempt]: String(attempt),
-        ...resume,
+        [launchVariables.slots]: this.slots.join(','),
+        [launchVariables.resume]: JSON.stringify(this.checkpoints()),
         MASTER_ADDR: '127.0.0.1',
         MASTER_PORT: String(store.port),
         WORLD_SIZE: String(processes),
@@ -92,12 +103,24 @@ export class Supervisor {
     ranks.onMessage = (message) => {
       if (message.kind === 'checkpoint') this.saved.push({ path: message.path, fit: message.fit });
     };
-    // The others learn of it from each other, and end in order if they can.
-    ranks.whenFailed(() => ranks.stop(5_000));
+    const channel = new FailureChannel(new PrefixStore(attemptPrefix(attempt), store));
+    let telling = Promise.resolve(false);
+    ranks.whenFailed((report) => {
+      // What a process could not say of itself: the others see only that a connection broke.
+      telling = channel.passOn(report).catch(() => false);
+      // They end in order if they can.
+      void ranks.stop(5_000);
+    });
     await ranks.ended;
     if (ranks.failure === null) return null;
-    const told = await new FailureChannel(new PrefixStore(attemptPrefix(attempt), store)).firstFailure();
-    return told ?? ranks.failure;
+    await telling;
+    return (await channel.firstFailure()) ?? ranks.failure;
+  }
+
+  /** Of each call of `fit`, so that those which had ended before do not begin anew. */
+  private checkpoints(): Record<number, string> {
+    const existing = this.saved.filter(({ path }) => existsSync(path));
+    return Object.fromEntries(existing.map(({ fit, path }) => [fit, path]));
   }
 
   /** The newest that is still there: checkpoints are replaced by better ones. */

@@ -6,14 +6,14 @@ import type {
   ProcessGroup,
 } from '@lightning-ts/torch/distributed';
 import { LightningError } from '../errors.js';
+import { refusePromise } from '../hooks/refusePromise.js';
 import type { RankOutput } from '../launchers/launchedRanks.js';
-import { launchedBy } from '../launchers/launchVariables.js';
+import { launchedBy, remainingDevices } from '../launchers/launchVariables.js';
 import type { Supervisor } from '../launchers/supervisor.js';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { BackwardOptions } from '../module/moduleContext.js';
 import { OptionReader } from '../optionReader.js';
 import { setProcessRank } from '../rankZero.js';
-import type { ClusterEnvironment } from './clusterEnvironment.js';
 import { LightningEnvironment } from './environments/lightningEnvironment.js';
 import type { Job } from './job.js';
 import { moveToDevice } from './moveToDevice.js';
@@ -46,8 +46,35 @@ export interface DDPStrategyOptions extends EngineOptions {
    * was started by hand only watches then, and the script runs in others. On one machine. Default 0.
    */
   readonly maxRestarts?: number;
+  /**
+   * With how few processes the job goes on: as long as there are more, a restart leaves out the one that failed, and its device.
+   * Each process keeps the size of its batches, so that the joined batch gets smaller. Default: all of `devices`, so that as many
+   * are started again as there were.
+   */
+  readonly minProcesses?: number;
   /** How `fit` seeds: each process a stream of its own from the first training on (true), or all alike. Default true. */
   readonly seedByRank?: boolean;
+}
+
+/** What is where: read once, because the environment is asked at every step otherwise. */
+interface Place extends StrategyResources {
+  readonly rank: number;
+  readonly worldSize: number;
+  readonly localRank: number;
+  readonly nodeRank: number;
+  /** This process's. */
+  readonly device: Device;
+}
+
+function placeOf(resources: StrategyResources): Place {
+  const { devices, environment, numNodes } = resources;
+  const [localRank, nodeRank] = [environment.localRank(), environment.nodeRank()];
+  // Nobody but the options says it where nothing but the user started the processes.
+  const [rank, worldSize] =
+    environment instanceof LightningEnvironment
+      ? [nodeRank * devices.length + localRank, devices.length * numNodes]
+      : [environment.globalRank(), environment.worldSize()];
+  return { ...resources, rank, worldSize, localRank, nodeRank, device: devices[localRank] ?? devices[0]! };
 }
 
 /**
@@ -56,19 +83,22 @@ export interface DDPStrategyOptions extends EngineOptions {
  */
 export class DDPStrategy implements Strategy {
   readonly name = 'ddp';
-  private readonly options: Required<Omit<DDPStrategyOptions, EngineOption | 'processGroupBackend'>> & {
+  private readonly options: Required<
+    Omit<DDPStrategyOptions, EngineOption | 'processGroupBackend' | 'minProcesses'>
+  > & {
     readonly processGroupBackend: BackendName | null;
+    readonly minProcesses: number | null;
   };
   private readonly engine: EngineOptions;
-  private resources: StrategyResources | null = null;
+  private place: Place | null = null;
   private joined: Job | null = null;
   private supervisor: Supervisor | null = null;
   private connected: LightningModule | null = null;
   private wrapped: DistributedDataParallel<LightningModule> | null = null;
   private hasSeeded = false;
-  private hasSyncedNorms = false;
+  private hasSyncedLayers = false;
 
-  /** @throws LightningError OPTION_INVALID, OPTION_UNKNOWN */
+  /** @throws LightningError OPTION_INVALID, OPTION_UNKNOWN, OPTION_CONFLICT */
   constructor(options: DDPStrategyOptions = {}) {
     const reader = new OptionReader<DDPStrategyOptions>('DDPStrategy', options);
     this.options = {
@@ -78,6 +108,7 @@ export class DDPStrategy implements Strategy {
       lostAfter: reader.integer('lostAfter', 8_000, 0),
       output: reader.choice('output', ['rankZero', 'prefixed'], 'rankZero'),
       maxRestarts: reader.integer('maxRestarts', 0, 0),
+      minProcesses: reader.integer('minProcesses', null, 1),
       seedByRank: reader.boolean('seedByRank', true),
     };
     const commHook: unknown = reader.value('commHook');
@@ -96,12 +127,19 @@ export class DDPStrategy implements Strategy {
       ...(commHook === undefined ? {} : { commHook: options.commHook! }),
     };
     reader.done();
+    if (this.options.minProcesses !== null && this.options.maxRestarts === 0)
+      throw new LightningError(
+        'OPTION_CONFLICT',
+        `minProcesses is ${this.options.minProcesses}, but maxRestarts is 0, so the job never goes on with fewer processes. Set maxRestarts, ` +
+          'or leave minProcesses out.',
+      );
   }
 
   // ---- who this is
 
   useResources(resources: StrategyResources): void {
-    const { devices, environment, numNodes } = resources;
+    const { environment, numNodes } = resources;
+    const devices = remainingDevices(resources.devices);
     if (devices[0]?.type === 'mps')
       throw new LightningError(
         'OPTION_CONFLICT',
@@ -115,44 +153,42 @@ export class DDPStrategy implements Strategy {
       throw new LightningError(
         'OPTION_CONFLICT',
         `maxRestarts is ${this.options.maxRestarts}, but the processes are ${numNodes > 1 ? 'on several machines' : `started by ${environment.name}`}. ` +
-          'Whoever starts them starts them again: torchrun has --max-restarts, SLURM --requeue.',
+          'Whoever starts them starts them again: torchrun has --max_restarts, SLURM --requeue.',
       );
-    this.resources = resources;
+    const { minProcesses } = this.options;
+    if (minProcesses !== null && minProcesses > resources.devices.length)
+      throw new LightningError(
+        'OPTION_INVALID',
+        `minProcesses is ${minProcesses}, but there are ${resources.devices.length} devices. Use a whole number from 1 to ${resources.devices.length}.`,
+      );
+    this.place = placeOf({ ...resources, devices });
     setProcessRank(this.globalRank);
   }
 
-  private get known(): StrategyResources {
-    this.resources ??= {
+  private get here(): Place {
+    this.place ??= placeOf({
       devices: [new Device('cpu')],
       numNodes: 1,
       environment: new LightningEnvironment(),
-      syncBatchnorm: false,
-    };
-    return this.resources;
-  }
-
-  private get environment(): ClusterEnvironment {
-    return this.known.environment;
+      layerSync: null,
+    });
+    return this.place;
   }
 
   get worldSize(): number {
-    const { devices, environment, numNodes } = this.known;
-    return environment instanceof LightningEnvironment ? devices.length * numNodes : environment.worldSize();
+    return this.here.worldSize;
   }
 
   get globalRank(): number {
-    const { devices, environment } = this.known;
-    return environment instanceof LightningEnvironment
-      ? environment.nodeRank() * devices.length + environment.localRank()
-      : environment.globalRank();
+    return this.here.rank;
   }
 
   get localRank(): number {
-    return this.environment.localRank();
+    return this.here.localRank;
   }
 
   get nodeRank(): number {
-    return this.environment.nodeRank();
+    return this.here.nodeRank;
   }
 
   get isGlobalZero(): boolean {
@@ -160,8 +196,7 @@ export class DDPStrategy implements Strategy {
   }
 
   get rootDevice(): Device {
-    const { devices } = this.known;
-    return devices[this.localRank] ?? devices[0]!;
+    return this.here.device;
   }
 
   get module(): LightningModule | null {
@@ -195,11 +230,17 @@ export class DDPStrategy implements Strategy {
 
   async setupEnvironment(): Promise<void> {
     if (this.joined !== null) return;
-    const { devices, environment } = this.known;
-    const { lostAfter, maxRestarts, output, rendezvousTimeout, timeout } = this.options;
+    const { devices, environment } = this.here;
+    const { lostAfter, maxRestarts, minProcesses, output, rendezvousTimeout, timeout } = this.options;
     if (maxRestarts > 0 && launchedBy() === null) {
       const launchers = await import('../launchers/supervisor.js');
-      this.supervisor = new launchers.Supervisor({ processes: devices.length, maxRestarts, output });
+      const processes = devices.length;
+      this.supervisor = new launchers.Supervisor({
+        processes,
+        maxRestarts,
+        minProcesses: minProcesses ?? processes,
+        output,
+      });
       await this.supervisor.run();
     }
     const { Job } = await import('./job.js');
@@ -211,10 +252,10 @@ export class DDPStrategy implements Strategy {
 
   async setup(isTraining: boolean): Promise<void> {
     const module = this.connected!;
-    if (isTraining && this.known.syncBatchnorm) {
-      const { SyncBatchNorm } = await import('@lightning-ts/torch/distributed');
-      SyncBatchNorm.convertSyncBatchnorm(module);
-      this.hasSyncedNorms = true;
+    const { layerSync } = this.here;
+    if (isTraining && layerSync !== null) {
+      await layerSync.apply(module);
+      this.hasSyncedLayers = true;
     }
     module.to(this.rootDevice);
   }
@@ -267,7 +308,7 @@ export class DDPStrategy implements Strategy {
     const { wrapped } = this;
     // By hand, a step may have several backwards: each is prepared by itself.
     const prepared = wrapped === null || module.automaticOptimization ? loss : wrapped.runForward(() => loss);
-    module.backward(prepared, options);
+    refusePromise(module.constructor.name, 'backward', module.backward(prepared, options));
   }
 
   withoutGradSync<T>(step: () => T): T {
@@ -300,8 +341,8 @@ export class DDPStrategy implements Strategy {
     return this.job.gatherObject(value);
   }
 
-  broadcast<T>(value: T): T {
-    return this.job.broadcast(value);
+  broadcast<T>(value: T, src = 0): T {
+    return this.job.broadcast(value, src);
   }
 
   async barrier(): Promise<void> {
@@ -324,10 +365,9 @@ export class DDPStrategy implements Strategy {
     this.wrapped = null;
     const module = this.connected;
     if (module === null) return;
-    if (this.hasSyncedNorms) {
-      this.hasSyncedNorms = false;
-      const { SyncBatchNorm } = await import('@lightning-ts/torch/distributed');
-      SyncBatchNorm.revertSyncBatchnorm(module);
+    if (this.hasSyncedLayers) {
+      this.hasSyncedLayers = false;
+      await this.here.layerSync?.revert(module);
     }
     if (this.rootDevice.type !== 'cpu') module.to('cpu');
   }

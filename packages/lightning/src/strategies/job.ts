@@ -1,4 +1,4 @@
-import { Function, type FunctionContext, type Tensor, tensor, warn, zeros } from '@lightning-ts/torch';
+import { Function, type FunctionContext, fromTypedArray, type Tensor, warn, zeros } from '@lightning-ts/torch';
 import {
   allGatherObject,
   type BackendName,
@@ -19,7 +19,7 @@ import { tieToLauncher } from '../launchers/launchedProcess.js';
 import { LaunchedRanks, type RankOutput } from '../launchers/launchedRanks.js';
 import { ownScript, threadsEach } from '../launchers/launchedScript.js';
 import { launchAttempt, launchedBy, launchVariables } from '../launchers/launchVariables.js';
-import { rankFailure } from '../launchers/rankFailure.js';
+import { rankFailure, reportOf } from '../launchers/rankFailure.js';
 import { attemptPrefix } from '../launchers/supervisor.js';
 import type { ClusterEnvironment } from './clusterEnvironment.js';
 import type { ReduceOp } from './strategy.js';
@@ -110,12 +110,13 @@ export class Job {
       const job = new Job(plan, group, store, channel, launched);
       launched?.whenFailed((report) => {
         void job.tell(report);
-        launched.stop(5_000);
+        void launched.stop(5_000);
       });
       process.once('beforeExit', () => void job.leave());
       return job;
     } catch (error) {
-      launched?.stop(2_000);
+      // The others learn what is wrong at the same time, and say it in their own output.
+      await launched?.stop(2_000);
       server.close();
       throw error;
     }
@@ -131,11 +132,8 @@ export class Job {
   /** One tensor from those of all processes; integers are averaged towards zero. */
   reduce(value: Tensor, op: ReduceOp, group: ProcessGroup = this.group): Tensor {
     const result = value.detach().clone().contiguous();
-    group.allReduce(result, { op: op === 'mean' ? 'sum' : op });
-    if (op !== 'mean') return result;
-    return result.isFloatingPoint() || result.isComplex()
-      ? result.div(group.size)
-      : result.div(group.size, { roundingMode: 'trunc' });
+    group.allReduce(result, { op: op === 'mean' ? 'avg' : op });
+    return result;
   }
 
   /** Whether all, or any, of the processes say yes. */
@@ -145,11 +143,13 @@ export class Job {
 
   /** Begins to exchange small whole numbers; the returned function waits for the largest or smallest of each. */
   exchange(numbers: readonly number[], op: 'min' | 'max'): () => number[] {
-    const flags = tensor([...numbers], { dtype: 'int32', device: this.device });
+    // Every training step does this: the shortest ways there and back.
+    const given = fromTypedArray(Int32Array.from(numbers));
+    const flags = this.group.backend === 'nccl' ? given.to('cuda') : given;
     const work = this.group.allReduce(flags, { op, asyncOp: true });
     return () => {
       work.wait();
-      const result = flags.tolist() as number[];
+      const result = [...(flags.toTypedArray() as Int32Array)];
       flags.dispose();
       return result;
     };
@@ -160,8 +160,8 @@ export class Job {
     return syncGrads ? (GatherWithGradient.apply(value, group) as Tensor) : gathered(value.detach(), group);
   }
 
-  broadcast<T>(value: T): T {
-    return broadcastObject(value, { src: 0 });
+  broadcast<T>(value: T, src = 0): T {
+    return broadcastObject(value, { src });
   }
 
   /** Every process's value, by rank. */
@@ -178,10 +178,6 @@ export class Job {
     await this.group.barrier({ asyncOp: true }).promise;
   }
 
-  private get device(): string {
-    return this.group.backend === 'nccl' ? 'cuda' : 'cpu';
-  }
-
   // ---- failures
 
   /**
@@ -190,20 +186,32 @@ export class Job {
    * @returns the error to end with: the first cause
    */
   async failWith(error: unknown): Promise<unknown> {
-    if (error instanceof DistributedError && error.firstFailure !== null) return rankFailure(error.firstFailure);
-    if (error instanceof DistributedError && isConsequence(error)) {
-      const cause = await this.firstCause();
-      if (cause !== null) return rankFailure(cause);
+    try {
+      return await this.firstError(error);
+    } finally {
+      // They end by the error they have just been told of, and say so in their own output.
+      await this.launched?.stop(2_000);
+    }
+  }
+
+  private async firstError(error: unknown): Promise<unknown> {
+    const noticed = error instanceof DistributedError ? error : null;
+    if (noticed !== null && noticed.firstFailure !== null) return rankFailure(noticed.firstFailure, noticed);
+    const isEffect = noticed !== null && isConsequence(noticed);
+    if (isEffect) {
+      const cause = (await this.firstCause()) ?? lostPeer(noticed);
+      if (cause !== null) {
+        await this.tell(cause);
+        return rankFailure(cause, noticed);
+      }
     }
     try {
       // What failed a moment earlier elsewhere is likely to be the reason for this.
       const isFirst = await this.channel.reportFailure(this.plan.rank, error);
-      const first = isFirst ? null : await this.channel.firstFailure();
-      if (first !== null && error instanceof DistributedError && isConsequence(error)) return rankFailure(first);
+      const first = isFirst || !isEffect ? null : await this.channel.firstFailure();
+      if (first !== null) return rankFailure(first, noticed);
     } catch {
       // The store is gone, and with it everybody that could be told.
-    } finally {
-      this.launched?.stop(5_000);
     }
     return error;
   }
@@ -221,8 +229,7 @@ export class Job {
   }
 
   private async tell(report: FailureReport): Promise<void> {
-    const error = new DistributedError('DISTRIBUTED_ABORTED', report.message, { firstFailure: report });
-    await this.channel.reportFailure(report.rank, error).catch(() => false);
+    await this.channel.passOn(report).catch(() => false);
   }
 
   /** The script is at its end. */
@@ -243,6 +250,12 @@ const isConsequence = ({ code }: DistributedError): boolean =>
   code === 'DISTRIBUTED_TIMEOUT' ||
   code === 'DISTRIBUTED_ENGINE' ||
   code === 'DISTRIBUTED_STORE';
+
+/** What a broken connection says of the process at its other end, where that is seen to be gone. */
+const lostPeer = (noticed: DistributedError): FailureReport | null =>
+  noticed.ranks.length === 0
+    ? null
+    : { ...reportOf(noticed.ranks[0]!, noticed), name: 'ProcessEnded', stack: null, host: '', pid: -1 };
 
 /** Whether this process starts others: it is the first one on its machine, and nobody else does. */
 const launches = ({ devices, environment }: JobPlan): boolean =>

@@ -1,6 +1,7 @@
 import { Device, ones, Tensor } from '@lightning-ts/torch';
 import { expect, test } from 'vitest';
-import { mapTensors, moveToDevice } from './moveToDevice.js';
+import { mapTensors } from '../mapTensors.js';
+import { moveToDevice } from './moveToDevice.js';
 
 test('every tensor in arrays, maps and objects is changed, and the containers stay what they are', () => {
   class Meta {

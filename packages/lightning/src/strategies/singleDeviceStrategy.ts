@@ -1,5 +1,6 @@
 import type { Device, Tensor } from '@lightning-ts/torch';
 import { LightningError } from '../errors.js';
+import { refusePromise } from '../hooks/refusePromise.js';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { BackwardOptions } from '../module/moduleContext.js';
 import { moveToDevice } from './moveToDevice.js';
@@ -45,7 +46,7 @@ export class SingleDeviceStrategy implements Strategy {
   }
 
   backward(module: LightningModule, loss: Tensor, options?: BackwardOptions): void {
-    module.backward(loss, options);
+    refusePromise(module.constructor.name, 'backward', module.backward(loss, options));
   }
 
   withoutGradSync<T>(step: () => T): T {

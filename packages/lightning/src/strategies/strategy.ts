@@ -3,9 +3,10 @@ import type { ProcessGroup } from '@lightning-ts/torch/distributed';
 import type { LightningModule } from '../module/lightningModule.js';
 import type { BackwardOptions } from '../module/moduleContext.js';
 import type { ClusterEnvironment } from './clusterEnvironment.js';
+import type { LayerSync } from './layerSync.js';
 
-/** How values of several processes become one. */
-export type ReduceOp = 'mean' | 'sum' | 'min' | 'max';
+/** How values of several processes become one; `'avg'` is `'mean'`. */
+export type ReduceOp = 'mean' | 'avg' | 'sum' | 'min' | 'max' | 'product';
 
 /** What the Trainer's options gave a strategy to work with. */
 export interface StrategyResources {
@@ -13,8 +14,8 @@ export interface StrategyResources {
   readonly devices: readonly Device[];
   readonly numNodes: number;
   readonly environment: ClusterEnvironment;
-  /** Whether batch norms are to gather their statistics over all processes. */
-  readonly syncBatchnorm: boolean;
+  /** What makes layers work over all processes; null: each process has its own. */
+  readonly layerSync: LayerSync | null;
 }
 
 /**
@@ -55,8 +56,8 @@ export interface Strategy {
    * `syncGrads`.
    */
   allGather(value: Tensor, options?: { readonly syncGrads?: boolean; readonly group?: ProcessGroup }): Tensor;
-  /** The value of process 0. */
-  broadcast<T>(value: T): T;
+  /** The value of one process, by default of the first. */
+  broadcast<T>(value: T, src?: number): T;
   /** Waits until every process is here. */
   barrier(name?: string): Promise<void>;
   /** Ends what `setup` and `setupEnvironment` began; the module is on the CPU afterwards. */

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LightningError } from '../errors.js';
 import { Trainer } from '../trainer/trainer.js';
 import { DDPStrategy } from './ddpStrategy.js';
+import { LayerSync } from './layerSync.js';
 import { SingleDeviceStrategy } from './singleDeviceStrategy.js';
 import { StrategyRegistry } from './strategyRegistry.js';
 
@@ -94,8 +95,29 @@ describe('impossible devices and options', () => {
     [{ processGroupBackend: 'mpi' }, 'OPTION_INVALID'],
     [{ maxRestarts: 1.5 }, 'OPTION_INVALID'],
     [{ findUnusedParameter: true }, 'OPTION_UNKNOWN'],
+    [{ maxRestarts: 1, minProcesses: 0 }, 'OPTION_INVALID'],
+    [{ minProcesses: 1 }, 'OPTION_CONFLICT'],
   ])('%j of a DDPStrategy', (options, code) => {
     expect(errorOf(() => new DDPStrategy(options as never)).code).toBe(code);
+  });
+
+  it('restarts with more processes than there are, or that somebody else starts', () => {
+    const more = new DDPStrategy({ maxRestarts: 1, minProcesses: 3 });
+    expect(errorOf(() => new Trainer({ accelerator: 'cpu', devices: 2, strategy: more })).code).toBe('OPTION_INVALID');
+    for (const [name, value] of Object.entries({ MASTER_ADDR: 'a', MASTER_PORT: '7' })) vi.stubEnv(name, value);
+    const strategy = new DDPStrategy({ maxRestarts: 1 });
+    const error = errorOf(() => new Trainer({ accelerator: 'cpu', devices: 2, numNodes: 2, strategy }));
+    expect([error.code, error.message.includes('torchrun has --max_restarts')]).toEqual(['OPTION_CONFLICT', true]);
+  });
+
+  it('two ways to make layers work together', () => {
+    class Own extends LayerSync {
+      override apply(): void {}
+      override revert(): void {}
+    }
+    const options = { accelerator: 'cpu', devices: 2, plugins: new Own() } as const;
+    expect(errorOf(() => new Trainer({ ...options, syncBatchnorm: true })).code).toBe('OPTION_CONFLICT');
+    expect(new Trainer(options).worldSize).toBe(2);
   });
 
   it('a test runner cannot be run again for the other processes', async () => {

@@ -2,7 +2,6 @@ import { wrapHandle } from '../dispatch.js';
 import { type Handle, native, type ReducerHandle } from '../native.js';
 import { Embedding, EmbeddingBag } from '../nn/layers/embedding.js';
 import { Module } from '../nn/module.js';
-import type { Parameter } from '../parameter.js';
 import type { Tensor } from '../tensor.js';
 import { warn } from '../warnings.js';
 import type { BucketResult, CommHookChoice } from './commHooks.js';
@@ -77,14 +76,15 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     this.isIgnored =
       typeof parametersToIgnore === 'function' ? parametersToIgnore : (name) => parametersToIgnore.includes(name);
 
-    const shared = this.sharedTensors();
-    const trained = shared.parameters.filter(([, parameter]) => parameter.requiresGrad);
+    const isShared = this.sharing();
+    const parameters = module.namedParameters().filter(isShared);
+    const trained = parameters.filter(([, parameter]) => parameter.requiresGrad);
     if (trained.length === 0)
       throw new DistributedError(
         'DISTRIBUTED_ARGUMENT',
         `${module.constructor.name} has no parameter that requires a gradient, so there is nothing to keep in step. Use the module itself`,
       );
-    const all = [...shared.parameters, ...shared.buffers];
+    const all = [...parameters, ...module.namedBuffers().filter(isShared)];
     checkModelAgreement(processGroup, all, module.constructor.name);
     processGroup.broadcastAll(
       all.map(([, tensor]) => tensor),
@@ -157,7 +157,9 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
 
   /** Sends the first rank's buffers to all; `forward` does it by itself with `broadcastBuffers`. */
   sendBuffers(): void {
-    const { buffers } = this.sharedTensors();
+    // Asked for at every step, as the module may have got others; most often there are none to look at closer.
+    const present = this.module.namedBuffers();
+    const buffers = present.length === 0 ? present : present.filter(this.sharing());
     if (buffers.length === 0) return;
     this.processGroup.broadcastAll(
       buffers.map(([, buffer]) => buffer),
@@ -178,16 +180,12 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
     );
   }
 
-  private sharedTensors(): { parameters: [string, Parameter][]; buffers: [string, Tensor][] } {
+  /** Which of the module's tensors are shared, by their names. */
+  private sharing(): (named: readonly [string, Tensor]) => boolean {
     const kept: string[] = [];
     for (const [path, module] of this.module.namedModules())
       if (this.modulesToIgnore(module, path)) kept.push(path === '' ? '' : `${path}.`);
-    const isShared = ([name, tensor]: [string, Tensor]) =>
-      !kept.some((prefix) => name.startsWith(prefix)) && !this.isIgnored(name, tensor);
-    return {
-      parameters: this.module.namedParameters().filter(isShared),
-      buffers: this.module.namedBuffers().filter(isShared),
-    };
+    return ([name, tensor]) => !kept.some((prefix) => name.startsWith(prefix)) && !this.isIgnored(name, tensor);
   }
 
   /** After the forward: says to the reducer what the backward will bring, and puts the outputs behind a sink. */
@@ -255,7 +253,7 @@ export class DistributedDataParallel<M extends Module = Module> extends Module {
       .map((index) => this.names[Number(index)] ?? index);
     const advice = this.findUnusedParameters
       ? 'All outputs that the loss is made of must be in what forward returns (arrays, plain objects and Maps are searched), and every rank must call backward once for each forward.'
-      : 'Use findUnusedParameters: true if some parameters have no part in the loss of each step; else freeze them (requiresGrad = false) or take them out.';
+      : "Use findUnusedParameters: true (a Trainer's strategy 'ddp_find_unused_parameters_true') if some parameters have no part in the loss of each step; else freeze them (requiresGrad = false) or take them out.";
     return new DistributedError(
       'DISTRIBUTED_UNUSED_PARAMETERS',
       `in the last step, ${names.length === 1 ? 'one parameter' : `${names.length} parameters`} got no gradient on rank ${error.rank}, so that the exchange with the other ranks never ended: ${shorten(names)}. ${advice}`,

@@ -42,8 +42,13 @@ export class FailureChannel {
    * Tells all who watch that `rank` failed (null: nobody in particular). Resolves with true when it was the first
    * report, false when there was one.
    */
-  async reportFailure(rank: number | null, error: unknown): Promise<boolean> {
-    const report = JSON.stringify(describeFailure(rank, error));
+  reportFailure(rank: number | null, error: unknown): Promise<boolean> {
+    return this.passOn(describeFailure(rank, error));
+  }
+
+  /** The same for what this process knows of the failure of another one, which may be unable to report it. */
+  async passOn(failure: FailureReport): Promise<boolean> {
+    const report = JSON.stringify(failure);
     return textOf(await this.store.compareSet(failureKey, '', report)) === report;
   }
 
@@ -69,6 +74,8 @@ export class FailureChannel {
         ...describeFailure(null, new DistributedError('DISTRIBUTED_PEER_LOST', who)),
         rank: '%RANK%',
         stack: null,
+        host: '',
+        pid: -1,
       });
     const handle = native.monitorStart(
       store.ref,

@@ -6,6 +6,7 @@ export interface FailureReport {
   message: string;
   code: string | null;
   stack: string | null;
+  /** The machine and process that failed; '' and -1 when nobody could ask it: it fell silent. */
   host: string;
   pid: number;
   /** Milliseconds since 1970. */

@@ -94,7 +94,7 @@ function bytesOf(value: unknown): Uint8Array {
   return bytes;
 }
 
-const deviceOf = (group: ProcessGroup): string => (group.backend === 'nccl' ? 'cuda' : 'cpu');
+const deviceOf = (group: ProcessGroup): 'cpu' | 'cuda' => (group.backend === 'nccl' ? 'cuda' : 'cpu');
 
 /** Bytes as a tensor of `length`, with zeros behind them. */
 function padded(group: ProcessGroup, bytes: Uint8Array, length: number): Tensor {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { setNumThreads } from '../../src/index.js';
 import { RankProcesses } from './runRanks.js';
 import { alone, kinds, referenceGradients } from './scenarios/dataParallel.js';
+import type { Overlap } from './scenarios/overlap.js';
 
 let processes: RankProcesses;
 beforeAll(async () => {
@@ -107,6 +108,17 @@ describe.each([2, 3])('data-parallel training in %i processes', (size) => {
       expect(memory.bytes).toBeLessThan(200_000);
     }
   });
+});
+
+it('gradients travel while backward still runs, as a trace shows', async () => {
+  const [first] = await processes.values<Overlap[]>('overlap.traces', 2, { args: 20 });
+  for (const { begun, begunBefore } of first!) {
+    expect(begun).toBeGreaterThan(3);
+    // All but the bucket that the last gradient completes.
+    expect(begunBefore).toBe(begun - 1);
+  }
+  // When the backend's threads get to it is the system's choice; in some steps it is in time.
+  expect(Math.max(...first!.map(({ runningBefore }) => runningBefore))).toBeGreaterThan(0);
 });
 
 it('models that differ are an error on every rank, which names the tensor', async () => {

@@ -2,7 +2,7 @@ import { warn } from '@lightning-ts/torch';
 import { ClusterEnvironment, defaultPort } from '../clusterEnvironment.js';
 import { variable, wholeNumber } from './environmentVariables.js';
 
-/** Started by torchrun: `torchrun --no-python --nproc-per-node 2 node train.js`. */
+/** Started by torchrun: `torchrun --no_python --nproc_per_node 2 node train.js`. */
 export class TorchElasticEnvironment extends ClusterEnvironment {
   override readonly name = 'torchrun';
 
