@@ -68,6 +68,8 @@ export class FailureChannel {
         `watch: rank ${rank} needs a worldSize above it, got ${worldSize}`,
       );
     const store = await this.store.reconnect();
+    // The first sign of life comes before this returns: a process that stops right afterwards must be missed.
+    if (rank >= 0 && lostAfter > 0) await store.add(`${lifePrefix}${rank}`, 1);
     const seconds = `${lostAfter / 1000} s`;
     const lost = (who: string): string =>
       JSON.stringify({

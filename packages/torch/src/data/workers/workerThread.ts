@@ -129,6 +129,8 @@ export class WorkerThread {
 
   private die(code: number | null): void {
     if (this.death !== null) return;
+    // What it sent before it ended still counts, whichever of the two is told first.
+    while (this.poll());
     const memory = (this.error as { code?: string } | null)?.code === 'ERR_WORKER_OUT_OF_MEMORY';
     if (memory)
       this.death = 'it ran out of memory for JavaScript objects (not tensors); load less at once, or less ahead';
