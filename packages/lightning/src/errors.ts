@@ -57,6 +57,7 @@ export const errorCodes = {
   ENVIRONMENT_INVALID:
     'The environment variables by which processes find each other are missing or contradict the options.',
   LAUNCH_IMPOSSIBLE: 'Other processes were to be started, but this one does not run a script that they could run.',
+  BATCH_MISSING: 'A training loader gave null for a batch in one of several processes.',
   RANK_FAILED: 'Another process of the job failed, and the job with it. The cause is its error.',
   // cross-validation
   FOLDS_INVALID: 'The samples cannot be split into folds as asked, or the folds do not fit the dataset.',

@@ -66,6 +66,7 @@ export class AutomaticStep implements TrainStep {
 
   /** The batches before it in the window must not lose their gradients. */
   private skip(batchIdx: number, isLast: boolean): StepOutputs {
+    const outputs = skipNullBatch(this.run.strategy.worldSize);
     this.batchIdx = batchIdx;
     if (this.window.skip(batchIdx, isLast)) {
       count(this.run.progress.optimizerStep, 'ready');
@@ -75,7 +76,7 @@ export class AutomaticStep implements TrainStep {
       });
       count(this.run.progress.optimizerStep, 'completed');
     }
-    return skipNullBatch();
+    return outputs;
   }
 
   /** Runs the closure, in the optimizer's step when the window closes. */

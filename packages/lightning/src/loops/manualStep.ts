@@ -13,8 +13,8 @@ export class ManualStep implements TrainStep {
   constructor(private readonly run: Omit<FitRun, 'step'>) {}
 
   takeBatch(batch: unknown, batchIdx: number): StepOutputs | Promise<StepOutputs> {
-    if (batch === null) return skipNullBatch();
     const { module, precision, scope, strategy } = this.run;
+    if (batch === null) return skipNullBatch(strategy.worldSize);
     scope.hook = 'trainingStep';
     let output: unknown;
     try {

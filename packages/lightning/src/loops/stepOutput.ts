@@ -61,8 +61,19 @@ function unusable(output: unknown, module: LightningModule): LightningError {
   return new LightningError('TRAINING_STEP_OUTPUT', `${module.constructor.name}.trainingStep ${came}. ${forms}`);
 }
 
-/** The loader gave null in a batch's place: nothing is trained on it, and its hooks get no outputs. */
-export function skipNullBatch(): StepOutputs {
+/**
+ * The loader gave null in a batch's place: nothing is trained on it, and its hooks get no outputs.
+ *
+ * @throws LightningError BATCH_MISSING with several processes: the others would wait for this one's gradients
+ */
+export function skipNullBatch(worldSize: number): StepOutputs {
+  if (worldSize > 1) {
+    throw new LightningError(
+      'BATCH_MISSING',
+      'The training loader gave null for a batch, but the other processes wait for its gradients. Leave such batches out in the loader, ' +
+        "or such samples with onBadSample: 'skip'.",
+    );
+  }
   warn(
     'BATCH_NULL',
     'The training loader gave null for a batch, which is skipped. Leave such batches out in the loader.',

@@ -44,6 +44,12 @@ describe('a process that dies ends the job, with what it died of', () => {
     expect(result.stderr).toMatch(/RANK_FAILED: Rank 1 .*TRAINING_STEP_OUTPUT: Net.trainingStep returned null/);
   });
 
+  it('by a loader that has no batch where the others have one', { timeout: patience }, async () => {
+    const result = await run({ misses: 1 });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/RANK_FAILED: Rank 1 .*BATCH_MISSING: The training loader gave null/);
+  });
+
   it('before the job had begun', { timeout: patience }, async () => {
     const result = await run({ faults: [{ rank: 1, at: 'start', kind: 'throw' }] });
     expect(result.code).toBe(1);

@@ -14,7 +14,7 @@ import {
 } from '@lightning-ts/lightning';
 import { Accuracy } from '@lightning-ts/metrics';
 import { manualSeed, randint, randn, type Tensor, tensor } from '@lightning-ts/torch';
-import { DataLoader, IterableDataset, TensorDataset } from '@lightning-ts/torch/data';
+import { DataLoader, defaultCollate, IterableDataset, TensorDataset } from '@lightning-ts/torch/data';
 import { BatchNorm1d, CrossEntropyLoss, Dropout, Linear, ReLU, Sequential } from '@lightning-ts/torch/nn';
 import { AdamW } from '@lightning-ts/torch/optim';
 import { type Fault, failAt, ownRank } from './faults.js';
@@ -39,6 +39,8 @@ export interface TrainTask {
   readonly faults?: readonly Fault[];
   /** The rank that returns null from its second step. */
   readonly skips?: number;
+  /** The rank whose loader gives null in place of its second batch. */
+  readonly misses?: number;
   /** Of the hidden layer, by rank. */
   readonly widths?: readonly number[];
   /** Milliseconds that a step takes longer. */
@@ -96,6 +98,12 @@ class Stream extends IterableDataset<Batch> {
   *[Symbol.iterator](): Iterator<Batch> {
     for (let i = 0; i < this.samples; i += 1) yield [randn([6]), randint(0, 3, [])];
   }
+}
+
+/** Collates as usual, but gives null in place of the second batch. */
+function missingSecond(): (samples: unknown[]) => unknown {
+  let batches = 0;
+  return (samples) => (batches++ === 1 ? null : defaultCollate(samples));
 }
 
 class Net extends LightningModule<Batch> {
@@ -170,7 +178,7 @@ class Net extends LightningModule<Batch> {
 
 /** Trains a small classifier as a user's script would, in as many processes as it is told. Null but in the first process. */
 export async function runTask(task: TrainTask): Promise<Outcome | null> {
-  const { batchSize, checkpoints, shuffle = false, stream } = task;
+  const { batchSize, checkpoints, misses, shuffle = false, stream } = task;
   manualSeed(1);
   const data = new TensorDataset(randn([48, 6]), randint(0, 3, [48]));
   const validation = new TensorDataset(randn([11, 6]), randint(0, 3, [11]));
@@ -194,10 +202,12 @@ export async function runTask(task: TrainTask): Promise<Outcome | null> {
     ...(task.strategy === undefined ? {} : { strategy: new DDPStrategy(task.strategy) }),
     ...task.trainer,
   });
+  const collating: object = misses === ownRank ? { collateFn: missingSecond() } : {};
+  const reading = { batchSize, shuffle, ...collating };
   const loaders: FitOptions<Batch> = {
     trainDataloaders:
       stream === undefined
-        ? new DataLoader(data, { batchSize, shuffle })
+        ? new DataLoader(data, reading)
         : (new DataLoader(new Stream(stream[ownRank]! * batchSize), { batchSize }) as never),
     valDataloaders: new DataLoader(validation, { batchSize: 2 }),
   };
