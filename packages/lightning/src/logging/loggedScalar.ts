@@ -21,9 +21,9 @@ const start: Readonly<Record<Reduction, number>> = {
 /**
  * The value of one logged name: the last step's, and what the epoch's reduction needs.
  *
- * Nothing is read back from the engine while training runs: tensors are copied and accumulated where they are, into two
- * tensors that live as long as the run. Plain numbers never become tensors until somebody asks; they are rounded as float32
- * tensors would be, so that both give the same sums.
+ * Nothing is waited for while training runs: tensors of a GPU are copied and accumulated where they are, into two tensors that
+ * live as long as the run. Plain numbers, and those that lie in the CPU's memory anyway, never become tensors until somebody
+ * asks; they are rounded as float32 tensors would be, so that both give the same sums.
  */
 export class LoggedScalar {
   private isTensor = false;
@@ -44,7 +44,8 @@ export class LoggedScalar {
   }
 
   update(value: number | Tensor, batchSize: number): void {
-    if (typeof value === 'number' && !this.isTensor) this.updateNumber(Math.fround(value), batchSize);
+    if (!this.isTensor && (typeof value === 'number' || (!this.keepsGraph && isReadAtOnce(value))))
+      this.updateNumber(Math.fround(typeof value === 'number' ? value : (value.item() as number)), batchSize);
     else if (this.keepsGraph) this.updateGraph(this.scalar(value), batchSize);
     else this.updateTensor(this.scalar(value), batchSize);
   }
@@ -173,6 +174,10 @@ export class LoggedScalar {
     this.isTensor = true;
   }
 }
+
+/** A float32 number in the CPU's memory: reading it takes a fraction of an operator's time. */
+const isReadAtOnce = (value: Tensor): boolean =>
+  value.dtype === 'float32' && value.numel() === 1 && value.device.type === 'cpu';
 
 function withoutGrad(fn: () => void): void {
   const before = setGradEnabled(false);
