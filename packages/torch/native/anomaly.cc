@@ -8,6 +8,7 @@
 #include <string>
 
 #include "environment.h"
+#include "graphNode.h"
 #include "heldFunction.h"
 
 namespace lt {
@@ -39,7 +40,7 @@ struct RecordedCall final : torch::autograd::AnomalyMetadata {
     report->node = node;
     report->stack = stack;
     // A step recorded by a backward (createGraph) leads to the step whose backward that was.
-    for (std::shared_ptr<Node> parent = madeBy; parent != nullptr;) {
+    for (NodePtr parent = madeBy; parent;) {
       auto* before = dynamic_cast<RecordedCall*>(parent->metadata());
       if (before == nullptr) break;
       report->stack += "\nin the backward of " + parent->name() + ", recorded by\n" + before->stack;
@@ -47,10 +48,10 @@ struct RecordedCall final : torch::autograd::AnomalyMetadata {
     }
     found = std::move(report);
   }
-  void assign_parent(const std::shared_ptr<Node>& parent) override { madeBy = parent; }
+  void assign_parent(const NodePtr& parent) override { madeBy = parent; }
 
   std::string stack;
-  std::shared_ptr<Node> madeBy;
+  NodePtr madeBy;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include "environment.h"
+#include "graphNode.h"
 #include "heldFunction.h"
 #include "values.h"
 
@@ -28,8 +29,7 @@ struct ScriptedNode final : public Node {
     variable_list tensors;
     if (released)
       throw CodedError("AUTOGRAD", "Trying to backward through the graph a second time (or after it was freed); pass retainGraph: true to the first backward");
-    auto self = shared_from_this();
-    for (SavedVariable& variable : saved) tensors.push_back(variable.unpack(self));
+    for (SavedVariable& variable : saved) tensors.push_back(variable.unpack(pointerTo(*this)));
     variable_list results = backward->call(
         [&](napi_env env) { return std::vector<napi_value>{fromTensors(env, gradients), fromTensors(env, tensors)}; },
         [](napi_env env, napi_value value) { return toTensors(env, value); });
@@ -57,7 +57,7 @@ static napi_value recordFunction(napi_env env, napi_callback_info info) {
   variable_list inputs = toTensors(env, args[1]);
   variable_list outputs = toTensors(env, args[2]);
   variable_list saved = toTensors(env, args[3]);
-  auto node = std::shared_ptr<ScriptedNode>(new ScriptedNode(toString(env, args[0]), std::make_unique<HeldFunction>(env, args[4])), torch::autograd::deleteNode);
+  auto node = makeNode<ScriptedNode>(toString(env, args[0]), std::make_unique<HeldFunction>(env, args[4]));
   node->set_next_edges(torch::autograd::collect_next_edges(inputs));
   for (at::Tensor& output : outputs) {
     // An input handed through, or a view, needs an identity of its own to carry the new history.

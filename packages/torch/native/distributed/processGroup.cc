@@ -23,6 +23,7 @@
 #include "background.h"
 #include "glooBackend.h"
 #include "group.h"
+#include "pending.h"
 #include "quietLog.h"
 #include "store.h"
 

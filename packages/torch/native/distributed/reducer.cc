@@ -4,6 +4,7 @@
 #include "c10d.h"
 
 #include "../environment.h"
+#include "../graphNode.h"
 #include "../heldFunction.h"
 #include "../values.h"
 
@@ -169,6 +170,20 @@ struct SinkNode final : public torch::autograd::Node {
   std::shared_ptr<c10d::Reducer> delayed;
 };
 
+/// Newer versions know the sizes of buckets, and want to hear of three settings that are off.
+template <typename Reducer, typename Group>
+std::shared_ptr<Reducer> makeReducer(const std::vector<at::Tensor>& parameters, const std::vector<std::vector<size_t>>& buckets,
+                                     const std::vector<size_t>& limits, const Group& group, const std::vector<bool>& expectSparse,
+                                     int64_t bucketBytes, bool findUnused, bool bucketView,
+                                     const std::unordered_map<size_t, std::string>& names, int64_t firstBucketBytes) {
+  if constexpr (std::is_constructible_v<Reducer, decltype(parameters), decltype(buckets), decltype(limits), decltype(group), decltype(expectSparse),
+                                        int64_t, bool, bool, decltype(names), int64_t>)
+    return std::make_shared<Reducer>(parameters, buckets, limits, group, expectSparse, bucketBytes, findUnused, bucketView, names, firstBucketBytes);
+  else
+    return std::make_shared<Reducer>(parameters, buckets, group, expectSparse, bucketBytes, findUnused, bucketView, names, firstBucketBytes,
+                                     false, false, std::vector<int64_t>{});
+}
+
 std::vector<bool> toBools(napi_env env, napi_value array) {
   uint32_t length = 0;
   check(env, napi_get_array_length(env, array, &length));
@@ -213,8 +228,8 @@ static napi_value reducerCreate(napi_env env, napi_callback_info info) {
     // Gradients come roughly in the opposite order of the parameters.
     std::reverse(buckets.begin(), buckets.end());
     std::reverse(bucketLimits.begin(), bucketLimits.end());
-    box->reducer = std::make_shared<c10d::Reducer>(parameters, buckets, bucketLimits, group.group, expectSparse, bucketBytes, findUnused, bucketView,
-                                                   names, firstBucketBytes);
+    box->reducer = makeReducer<c10d::Reducer>(parameters, buckets, bucketLimits, group.group, expectSparse, bucketBytes, findUnused,
+                                              bucketView, names, firstBucketBytes);
     if (staticGraph) box->reducer->set_static_graph();
   });
   napi_value external = nullptr;
@@ -251,7 +266,7 @@ static napi_value reducerSink(napi_env env, napi_callback_info info) {
   Arguments<3> args(env, info);
   ReducerBox& box = reducerArgument(env, args[0]);
   variable_list outputs = toTensors(env, args[1]);
-  auto node = std::shared_ptr<SinkNode>(new SinkNode(), torch::autograd::deleteNode);
+  auto node = makeNode<SinkNode>();
   node->set_next_edges(torch::autograd::collect_next_edges(outputs));
   if (toBool(env, args[2])) node->delayed = box.reducer;
   for (at::Tensor& output : outputs) {

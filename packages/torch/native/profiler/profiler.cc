@@ -60,7 +60,7 @@ struct Session final : c10::DebugInfoBase, std::enable_shared_from_this<Session>
 };
 
 /// The slot travels to the threads that run parts of a backward pass; torch's own profilers use another.
-constexpr auto kSlot = c10::DebugInfoKind::TEST_INFO_2;
+c10::DebugInfoKind slotKind() { return c10::DebugInfoKind::TEST_INFO_2; }
 
 struct OpenRange final : at::ObserverContext {
   std::shared_ptr<Session> session;
@@ -129,7 +129,7 @@ int32_t stackNumber(Session& session) {
 
 std::shared_ptr<Session> currentSession() {
   if (sessionOfThread) return sessionOfThread;
-  auto* slot = c10::ThreadLocalDebugInfo::get(kSlot);
+  auto* slot = c10::ThreadLocalDebugInfo::get(slotKind());
   return slot == nullptr ? nullptr : static_cast<Session*>(slot)->shared_from_this();
 }
 
@@ -205,7 +205,7 @@ static napi_value profilerStart(napi_env env, napi_callback_info info) {
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   session->start = now();
   depth = 0;
-  c10::ThreadLocalDebugInfo::_push(kSlot, session);
+  c10::ThreadLocalDebugInfo::_push(slotKind(), session);
   sessionOfThread = session;
   observer = at::addThreadLocalCallback(at::RecordFunctionCallback(onStart, onEnd)
                                             .needsInputs(session->recordShapes)
@@ -220,7 +220,7 @@ static napi_value profilerStop(napi_env env, napi_callback_info) {
   auto session = std::move(sessionOfThread);
   sessionOfThread.reset();
   at::removeCallback(observer);
-  c10::ThreadLocalDebugInfo::_pop(kSlot);
+  c10::ThreadLocalDebugInfo::_pop(slotKind());
   if (session->stackFunction != nullptr) napi_delete_reference(env, session->stackFunction);
   std::lock_guard<std::mutex> lock(session->mutex);
   session->stackFunction = nullptr;
